@@ -1,0 +1,99 @@
+//! Faults, as opposed to answers.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use crate::rules::{Corruption, InvalidBatch, Rejection};
+
+/// What a cause may be.
+pub type Cause = Arc<dyn Error + Send + Sync + 'static>;
+
+/// A fault of a store. Refusals by the rules are no faults; they are
+/// [`Rejection`]s.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Others held the drop's lock, or kept writing it, longer than bounded retries last.
+    #[error("the drop is contended")]
+    Contended(#[source] Cause),
+    /// The store cannot be reached or has no room for the request now; nothing was written.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Cause),
+    /// The commit was sent and its answer lost: it may have happened. Repeating the request
+    /// converges, because holds and purchases have natural keys.
+    #[error("the commit's outcome is unknown")]
+    Unknown(#[source] Cause),
+    /// What is stored contradicts itself. The drop is stopped until a person has looked.
+    #[error("the stored data contradicts itself")]
+    Corrupt(#[source] Cause),
+    /// Any other fault.
+    #[error("the store failed")]
+    Backend(#[source] Cause),
+}
+
+impl StoreError {
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Contended(_) | Self::Unavailable(_) | Self::Unknown(_))
+    }
+
+    /// [`StoreError::Corrupt`] with what was found, in words.
+    #[must_use]
+    pub fn corrupt(finding: impl Into<String>) -> Self {
+        Self::Corrupt(Arc::new(Finding(finding.into())))
+    }
+
+    /// [`StoreError::Unavailable`] with the reason, in words.
+    #[must_use]
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable(Arc::new(Finding(reason.into())))
+    }
+}
+
+impl From<Corruption> for StoreError {
+    fn from(corruption: Corruption) -> Self {
+        Self::Corrupt(Arc::new(corruption))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Finding(String);
+
+/// Why the service did not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// The rules refused it. Nothing is broken.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The drop's lane is full: come back in a moment.
+    #[error("too many requests wait for this drop")]
+    Busy,
+    /// The service is shutting down.
+    #[error("the service is shutting down")]
+    Closed,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ServiceError {
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Rejected(_) => false,
+            Self::Busy | Self::Closed => true,
+            Self::Store(error) => error.is_retryable(),
+        }
+    }
+}
+
+impl From<InvalidBatch> for ServiceError {
+    /// A reservation number of another drop names no reservation here.
+    fn from(_: InvalidBatch) -> Self {
+        Self::Rejected(Rejection::ReservationNotFound)
+    }
+}

@@ -1,0 +1,69 @@
+//! The lanes of all drops that somebody waits for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::StoreError;
+use crate::model::DropId;
+
+use super::lane::Lane;
+
+/// One lane per drop in use, and the drops that are stopped.
+///
+/// A lane exists while somebody waits in it, so requests for drops that do not exist leave
+/// nothing behind.
+#[derive(Debug)]
+pub(super) struct Lanes<T> {
+    state: Mutex<State<T>>,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    lanes: HashMap<DropId, Arc<Lane<T>>>,
+    stopped: HashMap<DropId, StoreError>,
+}
+
+impl<T> Lanes<T> {
+    pub(super) fn new() -> Self {
+        let state = State { lanes: HashMap::new(), stopped: HashMap::new() };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// The lane of a drop, or why the drop is stopped.
+    pub(super) fn lane(&self, id: DropId) -> Result<Arc<Lane<T>>, StoreError> {
+        let mut state = self.lock();
+        if let Some(error) = state.stopped.get(&id) {
+            return Err(error.clone());
+        }
+        Ok(state.lanes.entry(id).or_insert_with(|| Arc::new(Lane::new())).clone())
+    }
+
+    /// Forgets an idle lane. Lanes are handed out under the lock, so a lane that only this
+    /// table and the caller know cannot be entered meanwhile.
+    pub(super) fn retire(&self, id: DropId, lane: &Arc<Lane<T>>) {
+        let mut state = self.lock();
+        let ours = state.lanes.get(&id).is_some_and(|current| Arc::ptr_eq(current, lane));
+        if ours && Arc::strong_count(lane) <= 2 && lane.is_idle() {
+            state.lanes.remove(&id);
+        }
+    }
+
+    /// Refuses all further requests for a drop.
+    pub(super) fn stop(&self, id: DropId, error: StoreError) {
+        self.lock().stopped.insert(id, error);
+    }
+
+    /// Accepts requests for a drop again.
+    pub(super) fn resume(&self, id: DropId) {
+        self.lock().stopped.remove(&id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.lock().lanes.len()
+    }
+}

@@ -1,0 +1,27 @@
+//! The only place that knows tokio: what turns callers into batches, and commits into news.
+//!
+//! ```text
+//! caller -> lane -> writer -> store
+//!                     |
+//!                     +-> bus -> subscribers
+//! feed (other instances' commits) --^        expiry, windows (time alone) -> lane, bus
+//! ```
+
+mod agenda;
+mod bus;
+mod expiry;
+mod feed;
+mod lane;
+mod lanes;
+mod updates;
+mod windows;
+mod workers;
+mod writer;
+
+pub(crate) use bus::Bus;
+pub(crate) use feed::Feed;
+pub(crate) use writer::{Answer, Writer, WriterLimits};
+
+pub use updates::{Update, Updates};
+pub use workers::Workers;
+pub(crate) use workers::Pace;

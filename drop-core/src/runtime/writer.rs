@@ -1,0 +1,196 @@
+//! What drains the lanes: batches in, answers and news out.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+
+use crate::error::{ServiceError, StoreError};
+use crate::model::{DropId, Revision, Timestamp};
+use crate::rules::{Applied, Batch, Command, Effect, Outcome};
+use crate::store::Store;
+
+use super::bus::{Bus, Published};
+use super::lane::{Lane, Refused};
+use super::lanes::Lanes;
+
+/// The answer to one command, with the revision and time of its decision.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) effect: Effect,
+    pub(crate) revision: Revision,
+    pub(crate) as_of: Timestamp,
+}
+
+/// Bounds of the writer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WriterLimits {
+    /// Commands that may wait for one drop.
+    pub(crate) lane_capacity: usize,
+    /// Commands in one batch.
+    pub(crate) batch: usize,
+}
+
+type Reply = oneshot::Sender<Result<Answer, ServiceError>>;
+
+#[derive(Debug)]
+struct Request {
+    command: Command,
+    reply: Reply,
+}
+
+/// Turns commands into batches, one in flight per drop.
+///
+/// No timer: a lone command goes at once as a batch of one, and what queues while a batch is
+/// in flight forms the next.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    store: Arc<dyn Store>,
+    bus: Arc<Bus>,
+    lanes: Lanes<Request>,
+    drains: TaskTracker,
+    limits: WriterLimits,
+}
+
+impl Writer {
+    pub(crate) fn new(store: Arc<dyn Store>, bus: Arc<Bus>, limits: WriterLimits) -> Self {
+        Self { store, bus, lanes: Lanes::new(), drains: TaskTracker::new(), limits }
+    }
+
+    /// Queues a command and waits for its answer.
+    ///
+    /// Dropping the future before its batch has begun takes the command back; after that it
+    /// runs to its end, and only the answer is lost.
+    pub(crate) async fn submit(
+        self: &Arc<Self>,
+        drop_id: DropId,
+        command: Command,
+    ) -> Result<Answer, ServiceError> {
+        // Taken before the look at `is_closed`, so that `close` waits for whoever passed it.
+        let _token = self.drains.token();
+        if self.drains.is_closed() {
+            return Err(ServiceError::Closed);
+        }
+        let (reply, answer) = oneshot::channel();
+        let lane = self.lanes.lane(drop_id)?;
+        match lane.enter(Request { command, reply }, self.limits.lane_capacity) {
+            Ok(true) => {
+                let drain = Drain { writer: self.clone(), drop_id, lane, finished: false };
+                self.drains.spawn(drain.run());
+            }
+            Ok(false) => {}
+            Err(Refused::Full) => return Err(ServiceError::Busy),
+        }
+        // The reply is dropped unsent only when the drain broke off inside the store.
+        answer.await.unwrap_or_else(|broken| {
+            Err(ServiceError::Store(StoreError::Unknown(Arc::new(broken))))
+        })
+    }
+
+    /// Stops a drop: everything further for it is answered with `error`.
+    pub(crate) fn stop(&self, drop_id: DropId, error: StoreError) {
+        tracing::error!(%drop_id, %error, "drop stopped");
+        self.lanes.stop(drop_id, error);
+    }
+
+    /// Takes a stopped drop up again.
+    pub(crate) fn resume(&self, drop_id: DropId) {
+        self.lanes.resume(drop_id);
+    }
+
+    /// Refuses new commands and waits until those accepted are answered.
+    pub(crate) async fn close(&self) {
+        self.drains.close();
+        self.drains.wait().await;
+    }
+}
+
+/// The one drainer of one lane.
+///
+/// Its destructor frees the lane when the drain breaks off, as it does when a store panics.
+struct Drain {
+    writer: Arc<Writer>,
+    drop_id: DropId,
+    lane: Arc<Lane<Request>>,
+    /// The lane is idle, or somebody else's already.
+    finished: bool,
+}
+
+impl Drain {
+    async fn run(mut self) {
+        while let Some(requests) = self.lane.take(self.writer.limits.batch) {
+            self.apply(requests).await;
+        }
+        self.finished = true;
+    }
+
+    async fn apply(&self, requests: Vec<Request>) {
+        let mut commands = Vec::with_capacity(requests.len());
+        let mut replies = Vec::with_capacity(requests.len());
+        // Who has gone before the batch begins does not want the units any more.
+        for request in requests.into_iter().filter(|request| !request.reply.is_closed()) {
+            commands.push(request.command);
+            replies.push(request.reply);
+        }
+        if commands.is_empty() {
+            return;
+        }
+        let batch = match Batch::new(self.drop_id, commands) {
+            Ok(batch) => batch,
+            Err(invalid) => return fail(replies, &invalid.into()),
+        };
+        match self.writer.store.apply(&batch).await {
+            Ok(applied) => {
+                if let Some(change) = applied.change()
+                    && self.writer.bus.publish(change) == Published::Gap
+                {
+                    self.writer.bus.report_gap(self.drop_id);
+                }
+                self.answer(batch, applied, replies);
+            }
+            Err(error) => {
+                tracing::warn!(drop_id = %self.drop_id, %error, "batch failed");
+                if let StoreError::Corrupt(_) = error {
+                    self.writer.stop(self.drop_id, error.clone());
+                }
+                fail(replies, &error.into());
+            }
+        }
+    }
+
+    fn answer(&self, batch: Batch, applied: Applied, replies: Vec<Reply>) {
+        let (revision, as_of) = (applied.revision(), applied.as_of());
+        let mut deferred = Vec::new();
+        let answered = batch.into_commands().into_iter().zip(replies);
+        for ((command, reply), outcome) in answered.zip(applied.into_outcomes()) {
+            let answer = match outcome {
+                Outcome::Done(effect) => Ok(Answer { effect, revision, as_of }),
+                Outcome::Rejected(rejection) => Err(rejection.into()),
+                Outcome::Deferred => {
+                    deferred.push(Request { command, reply });
+                    continue;
+                }
+            };
+            // A caller who has gone does not hear the answer; the commit stands.
+            let _ = reply.send(answer);
+        }
+        self.lane.put_back(deferred);
+    }
+}
+
+impl std::ops::Drop for Drain {
+    fn drop(&mut self) {
+        if !self.finished {
+            let abandoned = self.lane.abandon();
+            let reason = StoreError::unavailable("the batch before this request broke off");
+            fail(abandoned.into_iter().map(|request| request.reply).collect(), &reason.into());
+        }
+        self.writer.lanes.retire(self.drop_id, &self.lane);
+    }
+}
+
+fn fail(replies: Vec<Reply>, error: &ServiceError) {
+    for reply in replies {
+        let _ = reply.send(Err(error.clone()));
+    }
+}

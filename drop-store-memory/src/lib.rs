@@ -1,0 +1,28 @@
+//! Drops in memory: the store for tests, for simulations, and for hosts that can lose
+//! everything at a restart; and, with the feature `journal`, the same drops durable in an
+//! embedded database file.
+//!
+//! One mutex per drop is the lock of the design; inside it the store loads, lets
+//! [`decide`](drop_core::rules::decide) decide, and writes. Drops do not delay each other.
+//!
+//! | store | after a crash | one commit |
+//! | --- | --- | --- |
+//! | [`MemoryStore`] | nothing is left | a mutex |
+//! | `FileStore` (`journal`) | everything that was acknowledged | one disk transaction per batch |
+//!
+//! # Costs
+//! Everything ever reserved stays in memory, the file store's too: about 120 bytes a
+//! reservation, and more while it is active.
+
+#[cfg(feature = "journal")]
+mod journal;
+mod log;
+mod shelf;
+mod shelves;
+mod store;
+mod sync;
+mod users;
+
+#[cfg(feature = "journal")]
+pub use journal::{FileStore, OpenError};
+pub use store::MemoryStore;

@@ -1,0 +1,328 @@
+//! All drops and users, and the one flow that changes them: lock, load, decide, log, write.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
+
+use drop_core::model::{
+    DropId, DropSnapshot, NewDrop, Reservation, ReservationId, Revision, Stock, Timestamp, User,
+    UserId, Username, VariantStock,
+};
+use drop_core::rules::{Applied, Audit, Batch, Change, Command, CountedVariant, decide};
+use drop_core::store::{Deletion, Held, Page, Reading, Sale, Scope};
+use drop_core::{Clock, StoreError};
+
+use crate::log::Log;
+use crate::shelf::Shelf;
+use crate::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use crate::users::Users;
+
+pub(crate) type SharedShelf = Arc<Mutex<Shelf>>;
+
+/// The data set. Locks are taken in this order: users, drops, one shelf.
+#[derive(Debug)]
+pub(crate) struct Shelves {
+    clock: Arc<dyn Clock>,
+    log: Box<dyn Log>,
+    users: RwLock<Users>,
+    drops: RwLock<Drops>,
+}
+
+/// The drops by id; ids are given once and never again.
+#[derive(Debug, Default)]
+pub(crate) struct Drops {
+    pub(crate) shelves: BTreeMap<DropId, SharedShelf>,
+    pub(crate) last_id: i64,
+}
+
+impl Shelves {
+    pub(crate) fn new(clock: Arc<dyn Clock>, log: Box<dyn Log>, users: Users, drops: Drops) -> Self {
+        Self { clock, log, users: RwLock::new(users), drops: RwLock::new(drops) }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn create(&self, new: &NewDrop) -> Result<DropSnapshot, StoreError> {
+        let mut drops = self.drops_mut();
+        let id = DropId::new(drops.last_id.saturating_add(1))
+            .map_err(|used_up| StoreError::Backend(Arc::new(used_up)))?;
+        let variants = new.variants().iter().map(|variant| VariantStock {
+            name: variant.name.clone(),
+            stock: Stock::new(variant.total),
+        });
+        let first = Arc::new(Change {
+            drop_id: id,
+            revision: Revision::FIRST,
+            as_of: self.now(),
+            variants: variants.collect(),
+            next_number: 1,
+            updated: Vec::new(),
+            inserted: Vec::new(),
+            forgotten: Vec::new(),
+            purchasers: Vec::new(),
+            recent: Vec::new(),
+            terms: Some(Arc::new(new.terms().clone())),
+            moved: true,
+            sold_out: false,
+        });
+        let shelf = Shelf::create(&first)
+            .ok_or_else(|| StoreError::corrupt("a first change has terms"))?;
+        let snapshot = shelf.snapshot(first.as_of)?;
+        self.log.changed(&first, &[])?;
+        drops.last_id = id.get();
+        drops.shelves.insert(id, Arc::new(Mutex::new(shelf)));
+        Ok(snapshot)
+    }
+
+    pub(crate) fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
+        self.add_users(batch)?;
+        // Held to the end: a user is not deleted between being looked up and being written.
+        let users = self.users();
+        let Some(shelf) = self.shelf(batch.drop_id()) else {
+            return Ok(Applied::no_such_drop(batch, self.now()));
+        };
+        let mut shelf = lock(&shelf);
+        // Read under the lock: whatever was waited for is over.
+        let as_of = shelf.as_of(self.now());
+        if shelf.is_deleted() {
+            return Ok(Applied::no_such_drop(batch, as_of));
+        }
+        let customers: Vec<Option<User>> = batch
+            .commands()
+            .iter()
+            .map(|command| users.find(command.customer()?).cloned())
+            .collect();
+        let name = |id| users.name(id).cloned();
+        let ledger = shelf.load(batch, customers, name, as_of);
+        let decision = decide(ledger, batch)?;
+        if let Some(change) = decision.change() {
+            let new_users = change.inserted.iter().filter_map(|row| {
+                let id = row.claim().user_id;
+                Some(User { id, username: users.name(id)?.clone() })
+            });
+            self.log.changed(change, &new_users.collect::<Vec<_>>())?;
+            shelf.write(change);
+        }
+        Ok(decision.committed())
+    }
+
+    /// Makes users of the customers who reserve and are not known.
+    fn add_users(&self, batch: &Batch) -> Result<(), StoreError> {
+        let unknown: BTreeSet<&Username> = {
+            let users = self.users();
+            let reserving = batch.commands().iter().filter_map(|command| match command {
+                Command::Reserve { customer, .. } => Some(customer),
+                _ => None,
+            });
+            reserving.filter(|customer| users.find(customer).is_none()).collect()
+        };
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let mut users = self.users_mut();
+        for username in unknown {
+            users.find_or_add(username).ok_or_else(|| StoreError::unavailable("user ids used up"))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delete_drop(&self, id: DropId, force: bool) -> Result<Deletion, StoreError> {
+        let mut drops = self.drops_mut();
+        let Some(shared) = drops.shelves.get(&id) else {
+            return Ok(Deletion::NotFound);
+        };
+        {
+            let mut shelf = lock(shared);
+            let stock = shelf.snapshot(self.now())?.stock();
+            let untouched = stock.held().is_zero() && stock.sold().is_zero();
+            if !force && !untouched {
+                return Ok(Deletion::Refused);
+            }
+            self.log.drop_deleted(id)?;
+            shelf.delete();
+        }
+        drops.shelves.remove(&id);
+        Ok(Deletion::Deleted)
+    }
+
+    pub(crate) fn delete_user(&self, username: &Username) -> Result<Deletion, StoreError> {
+        let mut users = self.users_mut();
+        let Some(user) = users.find(username).cloned() else {
+            return Ok(Deletion::NotFound);
+        };
+        for shelf in self.all() {
+            if lock(&shelf).rows_of(user.id).next().is_some() {
+                return Ok(Deletion::Refused);
+            }
+        }
+        self.log.user_deleted(user.id)?;
+        users.remove(&user);
+        Ok(Deletion::Deleted)
+    }
+
+    pub(crate) fn drops_of(&self, username: &Username) -> Vec<DropId> {
+        let Some(user_id) = self.users().find(username).map(|user| user.id) else {
+            return Vec::new();
+        };
+        let all = self.all();
+        let with_rows = all.iter().filter_map(|shelf| {
+            let shelf = lock(shelf);
+            shelf.rows_of(user_id).next().map(|_| shelf.id())
+        });
+        with_rows.collect()
+    }
+
+    pub(crate) fn reservation(&self, id: ReservationId) -> Option<Reading> {
+        let shelf = self.shelf(id.drop_id())?;
+        let shelf = lock(&shelf);
+        let reservation = shelf.row(id.number())?;
+        Some(Reading { reservation, as_of: shelf.as_of(self.now()) })
+    }
+
+    pub(crate) fn holds(&self, scope: &Scope, page: Page) -> Vec<Held> {
+        let valid = |shelf: &Shelf, row: &Reservation| {
+            let as_of = shelf.as_of(self.now());
+            row.into_hold().is_some_and(|hold| hold.is_valid(as_of))
+        };
+        let of_user = |shelf: &Shelf, user_id| {
+            let hold = shelf.hold_of(user_id).map(Reservation::from);
+            hold.filter(|row| valid(shelf, row)).into_iter().collect()
+        };
+        self.list(scope, page, valid, of_user)
+            .into_iter()
+            .map(|(reservation, username)| Held { reservation, username })
+            .collect()
+    }
+
+    pub(crate) fn purchases(&self, scope: &Scope, page: Page) -> Vec<Sale> {
+        let sold = |_: &Shelf, row: &Reservation| row.purchase().is_some();
+        let of_user = |shelf: &Shelf, user_id| {
+            let numbers = shelf.purchases_of(user_id).iter();
+            numbers.filter_map(|number| shelf.row(*number)).collect()
+        };
+        self.list(scope, page, sold, of_user)
+            .into_iter()
+            .filter_map(|(row, username)| Some(Sale { purchase: row.purchase()?, username }))
+            .collect()
+    }
+
+    /// Rows by falling number: a drop's, filtered, or a user's in every drop.
+    fn list(
+        &self,
+        scope: &Scope,
+        page: Page,
+        wanted: impl Fn(&Shelf, &Reservation) -> bool,
+        of_user: impl Fn(&Shelf, UserId) -> Vec<Reservation>,
+    ) -> Vec<(Reservation, Username)> {
+        let users = self.users();
+        let before = |row: &Reservation| page.before.is_none_or(|before| row.id() < before);
+        let rows: Vec<Reservation> = match scope {
+            Scope::Drop(id) => self.shelf(*id).map_or_else(Vec::new, |shelf| {
+                let shelf = lock(&shelf);
+                let newest = shelf.rows().rev().filter(|row| before(row) && wanted(&shelf, row));
+                newest.take(page.limit).copied().collect()
+            }),
+            Scope::Customer(username) => {
+                let Some(user_id) = users.find(username).map(|user| user.id) else {
+                    return Vec::new();
+                };
+                let all = self.all();
+                let rows = all.iter().flat_map(|shelf| of_user(&lock(shelf), user_id));
+                let mut rows: Vec<_> = rows.filter(before).collect();
+                rows.sort_by_key(|row| std::cmp::Reverse(row.id()));
+                rows.truncate(page.limit);
+                rows
+            }
+        };
+        let named = |row: Reservation| Some((row, users.name(row.claim().user_id)?.clone()));
+        rows.into_iter().filter_map(named).collect()
+    }
+
+    pub(crate) fn audit(&self, id: DropId) -> Option<Audit> {
+        let shelf = self.shelf(id)?;
+        let shelf = lock(&shelf);
+        let mut variants: Vec<_> = shelf
+            .variants()
+            .iter()
+            .map(|variant| CountedVariant {
+                name: variant.name.clone(),
+                counters: variant.stock,
+                held: 0,
+                completed: 0,
+                purchased: 0,
+            })
+            .collect();
+        let mut holders = BTreeSet::new();
+        let mut double_holders = BTreeSet::new();
+        let mut orphans: u64 = 0;
+        for row in shelf.rows() {
+            let Some(variant) = variants.get_mut(row.claim().variant.index()) else {
+                orphans = orphans.saturating_add(1);
+                continue;
+            };
+            let units = u64::from(row.claim().quantity.get());
+            if let Some(hold) = row.into_hold() {
+                variant.held = variant.held.saturating_add(units);
+                if !holders.insert(hold.claim().user_id) {
+                    double_holders.insert(hold.claim().user_id);
+                }
+            } else if row.purchase().is_some() {
+                // A purchase is its completed reservation: here they are one row.
+                variant.completed = variant.completed.saturating_add(units);
+                variant.purchased = variant.purchased.saturating_add(units);
+            }
+        }
+        Some(Audit {
+            drop_id: id,
+            revision: shelf.revision(),
+            as_of: shelf.as_of(self.now()),
+            variants,
+            double_holders: u64::try_from(double_holders.len()).unwrap_or(u64::MAX),
+            orphan_purchases: orphans,
+        })
+    }
+
+    pub(crate) fn trim(&self, keep: u32) -> Result<u64, StoreError> {
+        let mut removed: u64 = 0;
+        for shelf in self.all() {
+            let mut shelf = lock(&shelf);
+            if let Some((upto, excess)) = shelf.excess_changes(keep) {
+                self.log.trimmed(shelf.id(), upto)?;
+                shelf.trim(excess);
+                removed = removed.saturating_add(u64::try_from(excess).unwrap_or(u64::MAX));
+            }
+        }
+        Ok(removed)
+    }
+
+    pub(crate) fn shelf(&self, id: DropId) -> Option<SharedShelf> {
+        self.drops().shelves.get(&id).cloned()
+    }
+
+    pub(crate) fn all(&self) -> Vec<SharedShelf> {
+        self.drops().shelves.values().cloned().collect()
+    }
+
+    pub(crate) fn drops(&self) -> RwLockReadGuard<'_, Drops> {
+        self.drops.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn drops_mut(&self) -> RwLockWriteGuard<'_, Drops> {
+        self.drops.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn users(&self) -> RwLockReadGuard<'_, Users> {
+        self.users.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn users_mut(&self) -> RwLockWriteGuard<'_, Users> {
+        self.users.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The lock of one drop. A shelf changes by whole changes only, after everything that can
+/// fail, so it is sound even where a panic has poisoned its mutex.
+pub(crate) fn lock(shelf: &SharedShelf) -> MutexGuard<'_, Shelf> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+}
