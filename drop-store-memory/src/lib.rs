@@ -17,6 +17,7 @@
 #[cfg(feature = "journal")]
 mod journal;
 mod log;
+mod recount;
 mod shelf;
 mod shelves;
 mod store;

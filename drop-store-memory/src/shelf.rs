@@ -80,9 +80,9 @@ impl Shelf {
                 recent = self.purchasers(&users, &names);
             }
         }
-        let customers = users.into_iter().map(|user| {
-            user.map(|user| Customer { bought: self.bought(user.id), user })
-        });
+        let customers = users
+            .into_iter()
+            .map(|user| user.map(|user| Customer { bought: self.bought(user.id), user }));
         Ledger {
             drop_id: self.id,
             revision: self.revision,
@@ -153,8 +153,10 @@ impl Shelf {
         let as_of = self.as_of(now);
         let mut variants = self.variants.clone();
         for hold in self.lapsed(as_of).filter_map(|row| row.into_hold()) {
-            let contradiction = || StoreError::corrupt(format!("{} is in no variant", hold.claim().id));
-            let variant = variants.get_mut(hold.claim().variant.index()).ok_or_else(contradiction)?;
+            let contradiction =
+                || StoreError::corrupt(format!("{} is in no variant", hold.claim().id));
+            let variant =
+                variants.get_mut(hold.claim().variant.index()).ok_or_else(contradiction)?;
             let returned = variant.stock.return_held(hold.claim().quantity);
             variant.stock = returned.map_err(|error| StoreError::Corrupt(Arc::new(error)))?;
         }
@@ -284,7 +286,6 @@ impl Shelf {
         purchasers.sort_by_key(|purchaser| std::cmp::Reverse(purchaser.purchased_at));
         purchasers
     }
-
 }
 
 fn position(number: u32) -> usize {

@@ -7,22 +7,55 @@ use drop_core::model::{
     DropId, DropSnapshot, NewDrop, Reservation, ReservationId, Revision, Stock, Timestamp, User,
     UserId, Username, VariantStock,
 };
-use drop_core::rules::{Applied, Audit, Batch, Change, Command, CountedVariant, decide};
+use drop_core::rules::{Applied, Audit, Batch, Change, Command, decide};
 use drop_core::store::{Deletion, Held, Page, Reading, Sale, Scope};
 use drop_core::{Clock, StoreError};
 
 use crate::log::Log;
+use crate::recount::recount;
 use crate::shelf::Shelf;
 use crate::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::users::Users;
 
-pub(crate) type SharedShelf = Arc<Mutex<Shelf>>;
+/// A drop and its lock.
+///
+/// The gate is the lock of the design, held from loading to committing, disk included. The
+/// shelf itself changes only by who holds the gate, and is locked just while it is read or
+/// changed, so that readers never wait for a disk.
+#[derive(Debug)]
+pub(crate) struct SharedShelf {
+    gate: Mutex<()>,
+    shelf: Mutex<Shelf>,
+}
 
-/// The data set. Locks are taken in this order: users, drops, one shelf.
+impl SharedShelf {
+    pub(crate) fn new(shelf: Shelf) -> Arc<Self> {
+        Arc::new(Self { gate: Mutex::new(()), shelf: Mutex::new(shelf) })
+    }
+
+    /// The lock of the drop.
+    fn gate(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The drop itself. It changes by whole changes only, after everything that can fail, so
+    /// it is sound even where a panic has poisoned the mutex.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The data set. Locks are taken in this order: `leaving`, `creating`, a gate, a shelf, users or
+/// drops; those after the gate for a moment only.
 #[derive(Debug)]
 pub(crate) struct Shelves {
     clock: Arc<dyn Clock>,
     log: Box<dyn Log>,
+    /// Shared by who writes reservations, exclusive to who deletes a user: nobody is deleted
+    /// between being looked up and being written.
+    leaving: RwLock<()>,
+    /// One creation at a time, so that ids follow each other.
+    creating: Mutex<()>,
     users: RwLock<Users>,
     drops: RwLock<Drops>,
 }
@@ -30,13 +63,25 @@ pub(crate) struct Shelves {
 /// The drops by id; ids are given once and never again.
 #[derive(Debug, Default)]
 pub(crate) struct Drops {
-    pub(crate) shelves: BTreeMap<DropId, SharedShelf>,
+    pub(crate) shelves: BTreeMap<DropId, Arc<SharedShelf>>,
     pub(crate) last_id: i64,
 }
 
 impl Shelves {
-    pub(crate) fn new(clock: Arc<dyn Clock>, log: Box<dyn Log>, users: Users, drops: Drops) -> Self {
-        Self { clock, log, users: RwLock::new(users), drops: RwLock::new(drops) }
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        log: Box<dyn Log>,
+        users: Users,
+        drops: Drops,
+    ) -> Self {
+        Self {
+            clock,
+            log,
+            leaving: RwLock::new(()),
+            creating: Mutex::new(()),
+            users: RwLock::new(users),
+            drops: RwLock::new(drops),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -44,8 +89,9 @@ impl Shelves {
     }
 
     pub(crate) fn create(&self, new: &NewDrop) -> Result<DropSnapshot, StoreError> {
-        let mut drops = self.drops_mut();
-        let id = DropId::new(drops.last_id.saturating_add(1))
+        let _alone = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
+        let last_id = self.drops().last_id;
+        let id = DropId::new(last_id.saturating_add(1))
             .map_err(|used_up| StoreError::Backend(Arc::new(used_up)))?;
         let variants = new.variants().iter().map(|variant| VariantStock {
             name: variant.name.clone(),
@@ -66,45 +112,54 @@ impl Shelves {
             moved: true,
             sold_out: false,
         });
-        let shelf = Shelf::create(&first)
-            .ok_or_else(|| StoreError::corrupt("a first change has terms"))?;
+        let shelf =
+            Shelf::create(&first).ok_or_else(|| StoreError::corrupt("a first change has terms"))?;
         let snapshot = shelf.snapshot(first.as_of)?;
         self.log.changed(&first, &[])?;
+        let mut drops = self.drops_mut();
         drops.last_id = id.get();
-        drops.shelves.insert(id, Arc::new(Mutex::new(shelf)));
+        drops.shelves.insert(id, SharedShelf::new(shelf));
         Ok(snapshot)
     }
 
     pub(crate) fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
-        self.add_users(batch)?;
-        // Held to the end: a user is not deleted between being looked up and being written.
-        let users = self.users();
-        let Some(shelf) = self.shelf(batch.drop_id()) else {
+        let _nobody_leaves = self.leaving.read().unwrap_or_else(PoisonError::into_inner);
+        let customers = self.customers(batch)?;
+        let Some(shared) = self.shelf(batch.drop_id()) else {
             return Ok(Applied::no_such_drop(batch, self.now()));
         };
-        let mut shelf = lock(&shelf);
-        // Read under the lock: whatever was waited for is over.
-        let as_of = shelf.as_of(self.now());
-        if shelf.is_deleted() {
-            return Ok(Applied::no_such_drop(batch, as_of));
-        }
-        let customers: Vec<Option<User>> = batch
-            .commands()
-            .iter()
-            .map(|command| users.find(command.customer()?).cloned())
-            .collect();
-        let name = |id| users.name(id).cloned();
-        let ledger = shelf.load(batch, customers, name, as_of);
+        let _gate = shared.gate();
+        let ledger = {
+            let shelf = shared.lock();
+            // Read behind the gate: whatever was waited for is over.
+            let as_of = shelf.as_of(self.now());
+            if shelf.is_deleted() {
+                return Ok(Applied::no_such_drop(batch, as_of));
+            }
+            shelf.load(batch, customers, |id| self.users().name(id).cloned(), as_of)
+        };
         let decision = decide(ledger, batch)?;
         if let Some(change) = decision.change() {
-            let new_users = change.inserted.iter().filter_map(|row| {
-                let id = row.claim().user_id;
-                Some(User { id, username: users.name(id)?.clone() })
-            });
-            self.log.changed(change, &new_users.collect::<Vec<_>>())?;
-            shelf.write(change);
+            self.log.changed(change, &self.users_of(change))?;
+            shared.lock().write(change);
         }
         Ok(decision.committed())
+    }
+
+    /// The user behind each command; those who reserve are made where there is none.
+    fn customers(&self, batch: &Batch) -> Result<Vec<Option<User>>, StoreError> {
+        self.add_users(batch)?;
+        let users = self.users();
+        let customers =
+            batch.commands().iter().map(|command| users.find(command.customer()?).cloned());
+        Ok(customers.collect())
+    }
+
+    /// The users of a change's new reservations.
+    fn users_of(&self, change: &Change) -> Vec<User> {
+        let users = self.users();
+        let ids = change.inserted.iter().map(|row| row.claim().user_id);
+        ids.filter_map(|id| Some(User { id, username: users.name(id)?.clone() })).collect()
     }
 
     /// Makes users of the customers who reserve and are not known.
@@ -122,42 +177,44 @@ impl Shelves {
         }
         let mut users = self.users_mut();
         for username in unknown {
-            users.find_or_add(username).ok_or_else(|| StoreError::unavailable("user ids used up"))?;
+            users
+                .find_or_add(username)
+                .ok_or_else(|| StoreError::unavailable("user ids used up"))?;
         }
         Ok(())
     }
 
     pub(crate) fn delete_drop(&self, id: DropId, force: bool) -> Result<Deletion, StoreError> {
-        let mut drops = self.drops_mut();
-        let Some(shared) = drops.shelves.get(&id) else {
+        let Some(shared) = self.shelf(id) else {
             return Ok(Deletion::NotFound);
         };
-        {
-            let mut shelf = lock(shared);
-            let stock = shelf.snapshot(self.now())?.stock();
-            let untouched = stock.held().is_zero() && stock.sold().is_zero();
-            if !force && !untouched {
-                return Ok(Deletion::Refused);
-            }
-            self.log.drop_deleted(id)?;
-            shelf.delete();
+        let _gate = shared.gate();
+        if shared.lock().is_deleted() {
+            return Ok(Deletion::NotFound);
         }
-        drops.shelves.remove(&id);
+        let stock = shared.lock().snapshot(self.now())?.stock();
+        let untouched = stock.held().is_zero() && stock.sold().is_zero();
+        if !force && !untouched {
+            return Ok(Deletion::Refused);
+        }
+        self.log.drop_deleted(id)?;
+        shared.lock().delete();
+        self.drops_mut().shelves.remove(&id);
         Ok(Deletion::Deleted)
     }
 
     pub(crate) fn delete_user(&self, username: &Username) -> Result<Deletion, StoreError> {
-        let mut users = self.users_mut();
-        let Some(user) = users.find(username).cloned() else {
+        let _alone = self.leaving.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(user) = self.users().find(username).cloned() else {
             return Ok(Deletion::NotFound);
         };
         for shelf in self.all() {
-            if lock(&shelf).rows_of(user.id).next().is_some() {
+            if shelf.lock().rows_of(user.id).next().is_some() {
                 return Ok(Deletion::Refused);
             }
         }
         self.log.user_deleted(user.id)?;
-        users.remove(&user);
+        self.users_mut().remove(&user);
         Ok(Deletion::Deleted)
     }
 
@@ -167,7 +224,7 @@ impl Shelves {
         };
         let all = self.all();
         let with_rows = all.iter().filter_map(|shelf| {
-            let shelf = lock(shelf);
+            let shelf = shelf.lock();
             shelf.rows_of(user_id).next().map(|_| shelf.id())
         });
         with_rows.collect()
@@ -175,7 +232,7 @@ impl Shelves {
 
     pub(crate) fn reservation(&self, id: ReservationId) -> Option<Reading> {
         let shelf = self.shelf(id.drop_id())?;
-        let shelf = lock(&shelf);
+        let shelf = shelf.lock();
         let reservation = shelf.row(id.number())?;
         Some(Reading { reservation, as_of: shelf.as_of(self.now()) })
     }
@@ -215,92 +272,58 @@ impl Shelves {
         wanted: impl Fn(&Shelf, &Reservation) -> bool,
         of_user: impl Fn(&Shelf, UserId) -> Vec<Reservation>,
     ) -> Vec<(Reservation, Username)> {
-        let users = self.users();
         let before = |row: &Reservation| page.before.is_none_or(|before| row.id() < before);
         let rows: Vec<Reservation> = match scope {
             Scope::Drop(id) => self.shelf(*id).map_or_else(Vec::new, |shelf| {
-                let shelf = lock(&shelf);
+                let shelf = shelf.lock();
                 let newest = shelf.rows().rev().filter(|row| before(row) && wanted(&shelf, row));
                 newest.take(page.limit).copied().collect()
             }),
             Scope::Customer(username) => {
-                let Some(user_id) = users.find(username).map(|user| user.id) else {
+                let Some(user_id) = self.users().find(username).map(|user| user.id) else {
                     return Vec::new();
                 };
                 let all = self.all();
-                let rows = all.iter().flat_map(|shelf| of_user(&lock(shelf), user_id));
+                let rows = all.iter().flat_map(|shelf| of_user(&shelf.lock(), user_id));
                 let mut rows: Vec<_> = rows.filter(before).collect();
                 rows.sort_by_key(|row| std::cmp::Reverse(row.id()));
                 rows.truncate(page.limit);
                 rows
             }
         };
+        let users = self.users();
         let named = |row: Reservation| Some((row, users.name(row.claim().user_id)?.clone()));
         rows.into_iter().filter_map(named).collect()
     }
 
     pub(crate) fn audit(&self, id: DropId) -> Option<Audit> {
         let shelf = self.shelf(id)?;
-        let shelf = lock(&shelf);
-        let mut variants: Vec<_> = shelf
-            .variants()
-            .iter()
-            .map(|variant| CountedVariant {
-                name: variant.name.clone(),
-                counters: variant.stock,
-                held: 0,
-                completed: 0,
-                purchased: 0,
-            })
-            .collect();
-        let mut holders = BTreeSet::new();
-        let mut double_holders = BTreeSet::new();
-        let mut orphans: u64 = 0;
-        for row in shelf.rows() {
-            let Some(variant) = variants.get_mut(row.claim().variant.index()) else {
-                orphans = orphans.saturating_add(1);
-                continue;
-            };
-            let units = u64::from(row.claim().quantity.get());
-            if let Some(hold) = row.into_hold() {
-                variant.held = variant.held.saturating_add(units);
-                if !holders.insert(hold.claim().user_id) {
-                    double_holders.insert(hold.claim().user_id);
-                }
-            } else if row.purchase().is_some() {
-                // A purchase is its completed reservation: here they are one row.
-                variant.completed = variant.completed.saturating_add(units);
-                variant.purchased = variant.purchased.saturating_add(units);
-            }
-        }
-        Some(Audit {
-            drop_id: id,
-            revision: shelf.revision(),
-            as_of: shelf.as_of(self.now()),
-            variants,
-            double_holders: u64::try_from(double_holders.len()).unwrap_or(u64::MAX),
-            orphan_purchases: orphans,
-        })
+        let shelf = shelf.lock();
+        Some(recount(&shelf, shelf.as_of(self.now())))
     }
 
     pub(crate) fn trim(&self, keep: u32) -> Result<u64, StoreError> {
         let mut removed: u64 = 0;
-        for shelf in self.all() {
-            let mut shelf = lock(&shelf);
-            if let Some((upto, excess)) = shelf.excess_changes(keep) {
-                self.log.trimmed(shelf.id(), upto)?;
-                shelf.trim(excess);
+        for shared in self.all() {
+            let _gate = shared.gate();
+            let (id, excess) = {
+                let shelf = shared.lock();
+                (shelf.id(), shelf.excess_changes(keep))
+            };
+            if let Some((upto, excess)) = excess {
+                self.log.trimmed(id, upto)?;
+                shared.lock().trim(excess);
                 removed = removed.saturating_add(u64::try_from(excess).unwrap_or(u64::MAX));
             }
         }
         Ok(removed)
     }
 
-    pub(crate) fn shelf(&self, id: DropId) -> Option<SharedShelf> {
+    pub(crate) fn shelf(&self, id: DropId) -> Option<Arc<SharedShelf>> {
         self.drops().shelves.get(&id).cloned()
     }
 
-    pub(crate) fn all(&self) -> Vec<SharedShelf> {
+    pub(crate) fn all(&self) -> Vec<Arc<SharedShelf>> {
         self.drops().shelves.values().cloned().collect()
     }
 
@@ -319,10 +342,4 @@ impl Shelves {
     fn users_mut(&self) -> RwLockWriteGuard<'_, Users> {
         self.users.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The lock of one drop. A shelf changes by whole changes only, after everything that can
-/// fail, so it is sound even where a panic has poisoned its mutex.
-pub(crate) fn lock(shelf: &SharedShelf) -> MutexGuard<'_, Shelf> {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -16,7 +16,7 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use crate::log::{Log, NoLog};
 use crate::shelf::Shelf;
-use crate::shelves::{Drops, Shelves, lock};
+use crate::shelves::{Drops, Shelves};
 use crate::users::Users;
 
 /// Drops in memory. Clones share one data set, as instances share a database.
@@ -104,7 +104,7 @@ impl MemoryStore {
             if found.len() >= page.limit {
                 break;
             }
-            found.extend(read(&lock(&shelf))?);
+            found.extend(read(&shelf.lock())?);
         }
         Ok(found)
     }
@@ -154,7 +154,7 @@ impl Store for MemoryStore {
         let Some(shelf) = self.shelves.shelf(id) else {
             return Ok(None);
         };
-        lock(&shelf).snapshot(self.shelves.now()).map(Some)
+        shelf.lock().snapshot(self.shelves.now()).map(Some)
     }
 
     async fn snapshots(&self, page: &DropPage) -> Result<Vec<DropSnapshot>, StoreError> {
@@ -189,7 +189,7 @@ impl Store for MemoryStore {
             .all()
             .iter()
             .filter_map(|shelf| {
-                let shelf = lock(shelf);
+                let shelf = shelf.lock();
                 Some((shelf.id(), shelf.earliest_deadline()?))
             })
             .collect();
@@ -205,7 +205,7 @@ impl Store for MemoryStore {
     ) -> Result<Vec<(DropId, Revision)>, StoreError> {
         let shelves = self.shelves.all();
         let heads = shelves.iter().map(|shelf| {
-            let shelf = lock(shelf);
+            let shelf = shelf.lock();
             (shelf.id(), shelf.revision())
         });
         Ok(heads.filter(|(id, _)| after.is_none_or(|after| *id > after)).take(limit).collect())
@@ -218,7 +218,7 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Arc<Change>>, StoreError> {
         let shelf = self.shelves.shelf(id);
-        Ok(shelf.map_or_else(Vec::new, |shelf| lock(&shelf).changes_after(since, limit)))
+        Ok(shelf.map_or_else(Vec::new, |shelf| shelf.lock().changes_after(since, limit)))
     }
 
     fn hints(&self) -> BoxStream<'static, DropId> {

@@ -1,0 +1,3 @@
+//! The memory store and the file store, from outside.
+
+mod journal;
