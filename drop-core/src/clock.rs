@@ -33,7 +33,10 @@ pub struct SystemClock;
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place that reads the machine's clock"
+        )]
         let now = chrono::Utc::now();
         // A machine whose clock stands outside the years 1 to 9999 opens no window at all.
         Timestamp::from_chrono(now).unwrap_or(Timestamp::MAX)

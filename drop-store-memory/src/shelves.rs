@@ -343,3 +343,7 @@ impl Shelves {
         self.users.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Run with `RUSTFLAGS="--cfg drop_loom"`; every interleaving of the models is tried.
+#[cfg(all(test, drop_loom))]
+mod loom_models;

@@ -82,3 +82,109 @@ impl<T> Lane<T> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
+
+/// Run with `RUSTFLAGS="--cfg drop_loom"`; every interleaving of the models is tried.
+#[cfg(all(test, drop_loom))]
+mod loom_models {
+    use loom::sync::Arc;
+    use loom::sync::atomic::{AtomicUsize, Ordering};
+    use loom::thread;
+
+    use super::Lane;
+
+    /// What the writer's drain does, without the store.
+    fn drain(lane: &Lane<usize>, seen: &AtomicUsize) {
+        while let Some(items) = lane.take(1) {
+            seen.fetch_add(items.len(), Ordering::SeqCst);
+        }
+    }
+
+    fn enter_and_drain(lane: &Lane<usize>, seen: &AtomicUsize, item: usize) {
+        if lane.enter(item, 8) == Ok(true) {
+            drain(lane, seen);
+        }
+    }
+
+    /// No item stays behind without a drainer, and there is never more than one drainer.
+    fn crowd(threads: usize) {
+        let lane = Arc::new(Lane::new());
+        let seen = Arc::new(AtomicUsize::new(0));
+        let others: Vec<_> = (1..threads)
+            .map(|item| {
+                let (lane, seen) = (lane.clone(), seen.clone());
+                thread::spawn(move || enter_and_drain(&lane, &seen, item))
+            })
+            .collect();
+        enter_and_drain(&lane, &seen, 0);
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(seen.load(Ordering::SeqCst), threads);
+        assert!(lane.is_idle());
+    }
+
+    #[test]
+    fn two_threads_leave_nothing_behind() {
+        loom::model(|| crowd(2));
+    }
+
+    #[test]
+    fn three_threads_leave_nothing_behind() {
+        let mut bounded = loom::model::Builder::new();
+        bounded.preemption_bound = Some(3);
+        bounded.check(|| crowd(3));
+    }
+
+    #[test]
+    fn an_abandoned_lane_is_entered_again() {
+        loom::model(|| {
+            let lane = Arc::new(Lane::new());
+            let seen = Arc::new(AtomicUsize::new(0));
+            assert_eq!(lane.enter(0, 8), Ok(true));
+            let other = {
+                let (lane, seen) = (lane.clone(), seen.clone());
+                thread::spawn(move || enter_and_drain(&lane, &seen, 1))
+            };
+            // The drainer breaks off: what waits is handed back, and the next caller drains.
+            let abandoned = lane.abandon().len();
+            other.join().unwrap();
+            assert_eq!(abandoned + seen.load(Ordering::SeqCst), 2);
+            assert!(lane.is_idle());
+        });
+    }
+
+    /// The model sees the bug that the one lock of [`Lane::take`] is there against: looking
+    /// and becoming idle in two steps leaves an item behind.
+    #[test]
+    #[should_panic(expected = "left behind")]
+    fn looking_and_becoming_idle_in_two_steps_is_convicted() {
+        loom::model(|| {
+            let lane = Arc::new(Lane::new());
+            let seen = Arc::new(AtomicUsize::new(0));
+            let broken_drain = |lane: &Lane<usize>, seen: &AtomicUsize| {
+                loop {
+                    let empty = lane.lock().waiting.is_empty();
+                    if empty {
+                        lane.lock().draining = false;
+                        return;
+                    }
+                    let item = lane.lock().waiting.pop_front();
+                    seen.fetch_add(item.map_or(0, |_| 1), Ordering::SeqCst);
+                }
+            };
+            let other = {
+                let (lane, seen) = (lane.clone(), seen.clone());
+                thread::spawn(move || {
+                    if lane.enter(1, 8) == Ok(true) {
+                        broken_drain(&lane, &seen);
+                    }
+                })
+            };
+            if lane.enter(0, 8) == Ok(true) {
+                broken_drain(&lane, &seen);
+            }
+            other.join().unwrap();
+            assert_eq!(seen.load(Ordering::SeqCst), 2, "left behind");
+        });
+    }
+}

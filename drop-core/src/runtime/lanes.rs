@@ -61,9 +61,4 @@ impl<T> Lanes<T> {
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    #[cfg(test)]
-    pub(super) fn count(&self) -> usize {
-        self.lock().lanes.len()
-    }
 }

@@ -23,5 +23,5 @@ pub(crate) use feed::Feed;
 pub(crate) use writer::{Answer, Writer, WriterLimits};
 
 pub use updates::{Update, Updates};
-pub use workers::Workers;
 pub(crate) use workers::Pace;
+pub use workers::Workers;

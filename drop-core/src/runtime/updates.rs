@@ -49,7 +49,12 @@ impl Updates {
     }
 
     /// Only this drop, beginning with `waiting`; live updates up to `seen` are in there.
-    pub(crate) fn replayed(self, drop_id: DropId, waiting: VecDeque<Update>, seen: Revision) -> Self {
+    pub(crate) fn replayed(
+        self,
+        drop_id: DropId,
+        waiting: VecDeque<Update>,
+        seen: Revision,
+    ) -> Self {
         Self { live: self.live, replay: Some(Replay { drop_id, waiting, seen }) }
     }
 
@@ -77,7 +82,9 @@ impl Updates {
 impl Replay {
     fn wants(&self, update: &Update) -> bool {
         match update {
-            Update::Changed(change) => change.drop_id == self.drop_id && change.revision > self.seen,
+            Update::Changed(change) => {
+                change.drop_id == self.drop_id && change.revision > self.seen
+            }
             Update::Refreshed(snapshot) => {
                 snapshot.id == self.drop_id && snapshot.revision > self.seen
             }

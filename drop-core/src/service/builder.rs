@@ -9,7 +9,19 @@ use crate::rules::Batch;
 use crate::runtime::{Bus, Feed, Pace, Workers, Writer, WriterLimits};
 use crate::store::Store;
 
-use super::DropService;
+use super::drop_service::DropService;
+
+impl DropService {
+    /// Begins a service on `store`.
+    pub fn builder(store: impl Store) -> Builder {
+        Builder::new(Arc::new(store))
+    }
+
+    /// Begins a service on a store that others hold too.
+    pub fn builder_shared(store: Arc<dyn Store>) -> Builder {
+        Builder::new(store)
+    }
+}
 
 /// The settings of a [`DropService`].
 #[derive(Debug)]
@@ -23,7 +35,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+    fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
             clock: Arc::new(SystemClock),

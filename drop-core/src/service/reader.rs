@@ -4,7 +4,7 @@ use crate::error::ServiceError;
 use crate::model::{DropId, DropSnapshot, ReservationId, Timestamp};
 use crate::store::{DropPage, Held, Page, Reading, Sale, Scope};
 
-use super::DropService;
+use super::drop_service::DropService;
 
 impl DropService {
     /// What the service stores in, in words without secrets.

@@ -5,7 +5,7 @@ use crate::model::{DropId, DropSnapshot, NewDrop};
 use crate::rules::{Amendment, Audit, Command, Rejection};
 use crate::store::Deletion;
 
-use super::DropService;
+use super::drop_service::DropService;
 use super::shopper::parse;
 
 impl DropService {

@@ -5,7 +5,8 @@ use crate::model::{DropId, ReservationId, Username, VariantName};
 use crate::rules::{Command, Effect, Rejection};
 use crate::runtime::Answer;
 
-use super::{DropService, Purchased, Released, Reserve, Reserved};
+use super::answers::{Purchased, Released, Reserve, Reserved};
+use super::drop_service::DropService;
 
 impl DropService {
     /// Holds units for a customer until the deadline; the same again gives the same hold a

@@ -1,3 +1,4 @@
 //! The memory store and the file store, from outside.
 
+mod conformance;
 mod journal;

@@ -1,0 +1,107 @@
+//! How long after its deadline a lapsed hold's stock is on a WebSocket, on an idle machine.
+//!
+//! `cargo bench -p drop-benches --bench deadline`
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use drop_benches::{Kind, Stores, new_drop};
+use drop_core::model::{HoldPolicy, Timestamp};
+use drop_core::{Clock, DropService, Reserve, SystemClock};
+use futures::StreamExt;
+use hdrhistogram::Histogram;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_tungstenite::connect_async;
+use tokio_util::sync::CancellationToken;
+
+const HOLDS: u32 = 150;
+/// Between two reserves, so that the deadlines lie apart and each has its own frame.
+const APART: Duration = Duration::from_millis(200);
+const HOLD: Duration = Duration::from_millis(1500);
+
+#[tokio::main]
+async fn main() {
+    let mut stores = Stores::default();
+    println!("{:<10}{:>8}{:>10}{:>10}{:>10}", "store", "holds", "p50 ms", "p99 ms", "max ms");
+    for kind in Kind::ALL {
+        let late = measure(kind, &mut stores).await;
+        let millis = |micros: u64| Duration::from_micros(micros).as_secs_f64() * 1000.0;
+        println!(
+            "{:<10}{HOLDS:>8}{:>10.2}{:>10.2}{:>10.2}",
+            kind.name(),
+            millis(late.value_at_quantile(0.5)),
+            millis(late.value_at_quantile(0.99)),
+            millis(late.max()),
+        );
+    }
+}
+
+async fn measure(kind: Kind, stores: &mut Stores) -> Histogram<u64> {
+    let hold = HoldPolicy::new(HOLD, HOLD).expect("a policy");
+    let (service, workers) = DropService::builder_shared(stores.open(kind).await).build();
+    let (router, hub) = drop_http::builder(service.clone()).build();
+    let cancel = CancellationToken::new();
+    let working = tokio::spawn(workers.run(cancel.clone()));
+    let feeding = tokio::spawn(hub.run(cancel.clone()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let app = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let (mut socket, _) = connect_async(format!("ws://{address}/ws")).await.expect("a socket");
+    let drop_id = service.create_drop(timed(hold)).await.expect("a drop").id;
+    let reserving = tokio::spawn(async move {
+        let mut deadlines = Vec::new();
+        for number in 0..HOLDS {
+            let name = format!("user_{number}");
+            let held = service.reserve(drop_id, Reserve::one(name)).await.expect("a hold");
+            deadlines.push(held.reservation.expires_at());
+            tokio::time::sleep(APART).await;
+        }
+        deadlines
+    });
+    // Each settled hold raises what is available over what it was: note when.
+    let total = i64::from(drop_core::model::Units::MAX.get());
+    let mut settled: Vec<Timestamp> = Vec::new();
+    let mut held_before = 0;
+    let mut taken = 0;
+    while settled.len() < usize::try_from(HOLDS).expect("few") {
+        let message = socket.next().await.expect("a frame").expect("an open socket");
+        let now = SystemClock.now();
+        let Ok(frame) = serde_json::from_str::<Value>(message.to_text().unwrap_or("")) else {
+            continue;
+        };
+        if frame["event"] != "stockUpdated" || frame["dropId"].as_i64() != Some(drop_id.get()) {
+            continue;
+        }
+        let held = total - frame["availableStock"].as_i64().expect("a count");
+        if held > held_before {
+            taken += held - held_before;
+        } else {
+            let ended = usize::try_from(held_before - held).expect("a count");
+            settled.extend(std::iter::repeat_n(now, ended));
+        }
+        held_before = held;
+    }
+    assert_eq!(taken, i64::from(HOLDS), "every hold had its own frame");
+    let deadlines = reserving.await.expect("the reserving task");
+    let mut late = Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds");
+    for (deadline, told) in deadlines.iter().zip(&settled) {
+        let micros = told.since(*deadline).as_micros();
+        late.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX).max(1));
+    }
+    serving.abort();
+    cancel.cancel();
+    working.await.expect("the workers");
+    feeding.await.expect("the hub");
+    late
+}
+
+fn timed(hold: HoldPolicy) -> drop_core::model::NewDrop {
+    let plain = new_drop();
+    let mut terms = plain.terms().clone();
+    terms.hold = hold;
+    let total = plain.variants()[0].total;
+    drop_core::model::NewDrop::plain(terms, total).expect("a drop")
+}

@@ -1,0 +1,415 @@
+//! The rules once more, written for being obvious.
+
+use std::collections::BTreeSet;
+
+use crate::model::{
+    DropTerms, InvalidTerms, NewDrop, Price, Reservation, Status, Timestamp, Units,
+    Username, VariantName, Window,
+};
+use crate::rules::{Amendment, Batch, Command, Effect, Outcome, Rejection};
+
+/// One drop by the letter of the seed: no counters, every count is a count of rows, and
+///
+/// ```text
+/// available = total - units of active reservations that have not lapsed - units of purchases
+/// ```
+///
+/// It shares no code with [`decide`](crate::rules::decide), so that a mistake there is not
+/// repeated here. Slow, and meant to be read. It settles every lapsed hold at once, so it
+/// answers as a store does as long as fewer than
+/// [`Ledger::SETTLE_LIMIT`](crate::rules::Ledger::SETTLE_LIMIT) lapse together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    revision: u64,
+    as_of: Timestamp,
+    terms: DropTerms,
+    sizes: Vec<(Option<VariantName>, u32)>,
+    rows: Vec<ModelRow>,
+    next_number: u32,
+    users: BTreeSet<Username>,
+    amended: bool,
+}
+
+/// One reservation of a [`Model`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelRow {
+    /// The number within the drop.
+    pub number: u32,
+    /// Whose.
+    pub customer: Username,
+    /// Of which variant, from 0.
+    pub size: usize,
+    /// How many units.
+    pub quantity: u32,
+    /// The price of one unit when it was taken.
+    pub price: Price,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// When it lapses.
+    pub expires_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Where it stands.
+    pub status: Status,
+}
+
+impl ModelRow {
+    /// Whether a reservation is this row; who holds it, the caller compares.
+    #[must_use]
+    pub fn is(&self, other: &Reservation) -> bool {
+        let claim = other.claim();
+        claim.id.number() == self.number
+            && claim.variant.index() == self.size
+            && claim.quantity.get() == self.quantity
+            && claim.price == self.price
+            && claim.created_at == self.taken_at
+            && other.expires_at() == self.expires_at
+            && other.updated_at() == self.updated_at
+            && other.status() == self.status
+    }
+}
+
+/// What a [`Model`] answers to one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelAnswer {
+    /// Units are held; whether they were before.
+    Reserved(ModelRow, bool),
+    /// A hold is over.
+    Released(ModelRow),
+    /// Units are bought; whether they were before.
+    Purchased(ModelRow, bool),
+    /// Done, and nothing more to say.
+    Done,
+    /// Refused.
+    Rejected(Rejection),
+}
+
+impl ModelAnswer {
+    /// Whether a store's answer says the same.
+    #[must_use]
+    pub fn agrees_with(&self, outcome: &Outcome) -> bool {
+        match (self, outcome) {
+            (
+                Self::Reserved(row, again),
+                Outcome::Done(Effect::Reserved { reservation, extended }),
+            ) => row.is(reservation) && again == extended,
+            (Self::Released(row), Outcome::Done(Effect::Released { reservation })) => {
+                row.is(reservation)
+            }
+            (
+                Self::Purchased(row, again),
+                Outcome::Done(Effect::Purchased { purchase, username, repeated }),
+            ) => {
+                purchase.id.number() == row.number
+                    && purchase.variant.index() == row.size
+                    && purchase.quantity.get() == row.quantity
+                    && purchase.amount_paid == row.price.times(purchase.quantity)
+                    && purchase.purchased_at == row.updated_at
+                    && row.customer == *username
+                    && again == repeated
+            }
+            (
+                Self::Done,
+                Outcome::Done(Effect::Settled | Effect::Amended | Effect::Forgotten),
+            ) => true,
+            (Self::Rejected(expected), Outcome::Rejected(rejection)) => expected == rejection,
+            _ => false,
+        }
+    }
+}
+
+impl Model {
+    /// A drop that was just created at `at`.
+    #[must_use]
+    pub fn new(new: &NewDrop, at: Timestamp) -> Self {
+        let sizes = new.variants().iter();
+        Self {
+            revision: 1,
+            as_of: at,
+            terms: new.terms().clone(),
+            sizes: sizes.map(|size| (size.name.clone(), size.total.get())).collect(),
+            rows: Vec::new(),
+            next_number: 1,
+            users: BTreeSet::new(),
+            amended: false,
+        }
+    }
+
+    /// Decides a batch at `at`, and says what each command is answered.
+    pub fn apply(&mut self, batch: &Batch, at: Timestamp) -> Vec<ModelAnswer> {
+        let before = self.clone();
+        self.amended = false;
+        let at = at.max(self.as_of);
+        for command in batch.commands() {
+            // Users are made before anything is decided.
+            if let Command::Reserve { customer, .. } = command {
+                self.users.insert(customer.clone());
+            }
+        }
+        for row in &mut self.rows {
+            if row.status == Status::Active && row.expires_at <= at {
+                row.status = Status::Expired;
+                row.updated_at = at;
+            }
+        }
+        let mut touched = false;
+        let mut answers = Vec::new();
+        for command in batch.commands() {
+            let rows = self.rows.clone();
+            answers.push(self.answer(command, touched, at).unwrap_or_else(ModelAnswer::Rejected));
+            touched |= rows != self.rows || self.amended;
+        }
+        if self.rows != before.rows || self.amended {
+            self.revision = before.revision.saturating_add(1);
+            self.as_of = at;
+        } else {
+            self.next_number = before.next_number;
+        }
+        answers
+    }
+
+    /// The revision: how often anything changed, and once for the creation.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The terms.
+    #[must_use]
+    pub const fn terms(&self) -> &DropTerms {
+        &self.terms
+    }
+
+    /// Every reservation, by rising number.
+    #[must_use]
+    pub fn rows(&self) -> &[ModelRow] {
+        &self.rows
+    }
+
+    /// How many variants there are.
+    #[must_use]
+    pub const fn sizes(&self) -> usize {
+        self.sizes.len()
+    }
+
+    /// Total, held and sold units of a variant as a reader sees them at `at`.
+    #[must_use]
+    pub fn counts(&self, size: usize, at: Timestamp) -> (u32, u32, u32) {
+        let total = self.sizes.get(size).map_or(0, |(_, total)| *total);
+        let count = |which: &dyn Fn(&ModelRow) -> bool| {
+            let rows = self.rows.iter().filter(|row| row.size == size && which(row));
+            rows.map(|row| row.quantity).sum()
+        };
+        let held = count(&|row| row.status == Status::Active && at < row.expires_at);
+        let sold = count(&|row| row.status == Status::Completed);
+        (total, held, sold)
+    }
+
+    /// The units that can be promised at `at`.
+    #[must_use]
+    pub fn available(&self, size: usize, at: Timestamp) -> u32 {
+        let (total, held, sold) = self.counts(size, at);
+        total.saturating_sub(held).saturating_sub(sold)
+    }
+
+    fn answer(
+        &mut self,
+        command: &Command,
+        touched: bool,
+        at: Timestamp,
+    ) -> Result<ModelAnswer, Rejection> {
+        match command {
+            Command::Reserve { customer, variant, quantity } => {
+                self.reserve(customer, variant.as_ref(), *quantity, at)
+            }
+            Command::Release { reservation, customer } => {
+                let row = self.find(reservation.number())?;
+                if customer.as_ref().is_some_and(|customer| *customer != row.customer) {
+                    return Err(Rejection::NotYours);
+                }
+                match row.status {
+                    Status::Completed => return Err(Rejection::AlreadyPurchased),
+                    Status::Active => {
+                        row.status = Status::Released;
+                        row.updated_at = at;
+                    }
+                    Status::Expired | Status::Released => {}
+                }
+                Ok(ModelAnswer::Released(row.clone()))
+            }
+            Command::Purchase { reservation, customer } => {
+                let row = self.find(reservation.number())?;
+                if *customer != row.customer {
+                    return Err(Rejection::NotYours);
+                }
+                match row.status {
+                    Status::Completed => Ok(ModelAnswer::Purchased(row.clone(), true)),
+                    Status::Expired | Status::Released => Err(Rejection::ReservationExpired),
+                    Status::Active => {
+                        row.status = Status::Completed;
+                        row.updated_at = at;
+                        Ok(ModelAnswer::Purchased(row.clone(), false))
+                    }
+                }
+            }
+            Command::Expire => Ok(ModelAnswer::Done),
+            Command::Amend(amendment) => self.amend(amendment, touched, at),
+            Command::Forget { customer } => {
+                if !self.users.contains(customer) {
+                    return Err(Rejection::UserNotFound);
+                }
+                self.rows.retain(|row| row.customer != *customer);
+                Ok(ModelAnswer::Done)
+            }
+        }
+    }
+
+    fn find(&mut self, number: u32) -> Result<&mut ModelRow, Rejection> {
+        let row = self.rows.iter_mut().find(|row| row.number == number);
+        row.ok_or(Rejection::ReservationNotFound)
+    }
+
+    fn reserve(
+        &mut self,
+        customer: &Username,
+        variant: Option<&VariantName>,
+        quantity: Units,
+        at: Timestamp,
+    ) -> Result<ModelAnswer, Rejection> {
+        let window = self.terms.window;
+        if at < window.starts_at() || window.ends_at().is_some_and(|ends_at| ends_at <= at) {
+            return Err(Rejection::NotActive);
+        }
+        let quantity = quantity.get();
+        if quantity == 0 {
+            return Err(Rejection::NoQuantity);
+        }
+        let size = match variant {
+            None if self.sizes.len() > 1 => return Err(Rejection::VariantRequired),
+            None => 0,
+            Some(_) => {
+                let named = self.sizes.iter().position(|(name, _)| name.as_ref() == variant);
+                named.ok_or(Rejection::UnknownVariant)?
+            }
+        };
+        let (hold, longest) = (self.terms.hold.hold(), self.terms.hold.longest());
+        let own = |row: &&mut ModelRow| row.status == Status::Active && row.customer == *customer;
+        if let Some(row) = self.rows.iter_mut().find(own) {
+            if row.size != size || row.quantity != quantity {
+                return Err(Rejection::AlreadyHolding);
+            }
+            let fresh = at.saturating_add(hold).min(row.taken_at.saturating_add(longest));
+            if fresh > row.expires_at {
+                row.expires_at = fresh;
+                row.updated_at = at;
+            }
+            return Ok(ModelAnswer::Reserved(row.clone(), true));
+        }
+        let bought = self.rows.iter().filter(|row| {
+            row.status == Status::Completed && row.customer == *customer
+        });
+        let bought: u32 = bought.map(|row| row.quantity).sum();
+        if self.terms.limit.is_some_and(|limit| bought.saturating_add(quantity) > limit.get()) {
+            return Err(Rejection::LimitReached);
+        }
+        if self.available(size, at) < quantity {
+            return Err(Rejection::OutOfStock);
+        }
+        let row = ModelRow {
+            number: self.next_number,
+            customer: customer.clone(),
+            size,
+            quantity,
+            price: self.terms.price,
+            taken_at: at,
+            expires_at: at.saturating_add(hold),
+            updated_at: at,
+            status: Status::Active,
+        };
+        self.next_number = self.next_number.saturating_add(1);
+        self.rows.push(row.clone());
+        Ok(ModelAnswer::Reserved(row, false))
+    }
+
+    fn amend(
+        &mut self,
+        amendment: &Amendment,
+        touched: bool,
+        at: Timestamp,
+    ) -> Result<ModelAnswer, Rejection> {
+        let present = |revision: crate::model::Revision| revision.get() == self.revision;
+        if amendment.if_revision.is_some_and(|revision| touched || !present(revision)) {
+            return Err(Rejection::Stale);
+        }
+        let mut terms = self.terms.clone();
+        if let Some(limit) = amendment.limit {
+            terms.limit = limit;
+        }
+        if terms.limit == Some(Units::ZERO) {
+            return Err(InvalidTerms::Limit.into());
+        }
+        if let Some(name) = &amendment.name {
+            terms.name = name.clone();
+        }
+        if let Some(price) = amendment.price {
+            terms.price = price;
+        }
+        let starts_at = amendment.starts_at.unwrap_or(terms.window.starts_at());
+        let ends_at = amendment.ends_at.unwrap_or(terms.window.ends_at());
+        terms.window = Window::new(starts_at, ends_at)?;
+        let sizes = self.new_sizes(amendment, at)?;
+        if terms != self.terms || sizes != self.sizes {
+            self.terms = terms;
+            self.sizes = sizes;
+            self.amended = true;
+        }
+        Ok(ModelAnswer::Done)
+    }
+
+    fn new_sizes(
+        &self,
+        amendment: &Amendment,
+        at: Timestamp,
+    ) -> Result<Vec<(Option<VariantName>, u32)>, Rejection> {
+        let mut sizes = self.sizes.clone();
+        let mut wanted: Vec<(Option<VariantName>, u32)> = Vec::new();
+        for (name, total) in &amendment.variants {
+            wanted.push((Some(name.clone()), total.get()));
+        }
+        if let (Some(total), [(only, _)], []) =
+            (amendment.total, sizes.as_slice(), amendment.variants.as_slice())
+        {
+            wanted.push((only.clone(), total.get()));
+        }
+        for (name, total) in wanted {
+            match sizes.iter().position(|(known, _)| *known == name) {
+                Some(size) => {
+                    let (_, held, sold) = self.counts(size, at);
+                    if total < held.saturating_add(sold) {
+                        return Err(Rejection::StockBelowCommitted);
+                    }
+                    if let Some(entry) = sizes.get_mut(size) {
+                        entry.1 = total;
+                    }
+                }
+                None if self.sizes.iter().any(|(name, _)| name.is_none()) => {
+                    let plain = "a drop without variants cannot get any";
+                    return Err(InvalidTerms::Variants(plain).into());
+                }
+                None => sizes.push((name, total)),
+            }
+        }
+        if sizes.len() > NewDrop::MAX_VARIANTS {
+            return Err(InvalidTerms::Variants("a drop has 1 to 100 variants").into());
+        }
+        let sum: u64 = sizes.iter().map(|(_, total)| u64::from(*total)).sum();
+        if amendment.total.is_some_and(|total| u64::from(total.get()) != sum) {
+            let differs = "totalStock differs from the sum of the variants";
+            return Err(InvalidTerms::Variants(differs).into());
+        }
+        if sum == 0 || sum > u64::from(Units::MAX.get()) {
+            return Err(InvalidTerms::Total.into());
+        }
+        Ok(sizes)
+    }
+}

@@ -1,0 +1,101 @@
+//! The service itself, and its subscriptions.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::error::ServiceError;
+use crate::model::{DropId, HoldPolicy, Revision};
+use crate::runtime::{Bus, Feed, Update, Updates, Writer};
+use crate::store::Store;
+
+/// Sells drops: reserve, release, purchase, create, amend, delete, read, subscribe, audit.
+///
+/// Cheap to clone; all clones are one service. Any number of services, in any number of
+/// processes, may share one data set, as far as the store can.
+///
+/// ```
+/// use drop_core::{DropService, Reserve};
+/// use drop_core::model::{DropTerms, HoldPolicy, NewDrop, Units};
+/// # use drop_store_memory::MemoryStore;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (service, workers) =
+///     DropService::builder(MemoryStore::new()).hold(HoldPolicy::seconds(60)).build();
+/// let cancel = tokio_util::sync::CancellationToken::new();
+/// let running = tokio::spawn(workers.run(cancel.clone()));
+///
+/// let terms = DropTerms::new("Air One", "149.99")?;
+/// let air_one = service.create_drop(NewDrop::plain(terms, Units::new(100)?)?).await?;
+/// let hold = service.reserve(air_one.id, Reserve::one("ann")).await?;
+/// let sale = service.purchase(hold.id(), "ann").await?;
+/// assert_eq!(sale.purchase.amount_paid.to_string(), "149.99");
+///
+/// cancel.cancel();
+/// running.await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct DropService {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) writer: Arc<Writer>,
+    pub(super) bus: Arc<Bus>,
+    pub(super) feed: Arc<Feed>,
+    pub(super) hold: HoldPolicy,
+}
+
+impl DropService {
+    /// The most changes that [`DropService::subscribe_from`] replays.
+    pub const MAX_REPLAY: usize = 10_000;
+
+    /// How long a unit is held where a drop's terms do not say otherwise.
+    #[must_use]
+    pub const fn hold_policy(&self) -> HoldPolicy {
+        self.hold
+    }
+
+    /// Every committed change from now on, in order per drop, whoever committed it.
+    ///
+    /// Read the present state after subscribing, and go by revisions: what a snapshot already
+    /// has is not news.
+    #[must_use]
+    pub fn subscribe(&self) -> Updates {
+        self.bus.subscribe()
+    }
+
+    /// Every change of one drop after `since`, first those committed before, then live.
+    ///
+    /// Where changes after `since` are trimmed from the feed, or more than
+    /// [`DropService::MAX_REPLAY`], the present state comes in their place, as
+    /// [`Update::Refreshed`].
+    ///
+    /// # Errors
+    /// [`ServiceError`] when the feed cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropping the future subscribes to nothing.
+    pub async fn subscribe_from(
+        &self,
+        drop_id: DropId,
+        since: Revision,
+    ) -> Result<Updates, ServiceError> {
+        // Live first, then the past: what falls between is in both and told once.
+        let live = self.bus.subscribe();
+        let changes = self.store.changes(drop_id, since, Self::MAX_REPLAY).await?;
+        let mut waiting = VecDeque::new();
+        let mut seen = since;
+        let gap = changes.first().is_some_and(|first| first.revision != since.next());
+        if gap || changes.len() >= Self::MAX_REPLAY {
+            if let Some(snapshot) = self.store.snapshot(drop_id).await? {
+                seen = snapshot.revision;
+                waiting.push_back(Update::Refreshed(Arc::new(snapshot)));
+            }
+        } else {
+            for change in changes {
+                seen = change.revision;
+                waiting.push_back(Update::Changed(change));
+            }
+        }
+        Ok(live.replayed(drop_id, waiting, seen))
+    }
+}

@@ -1,0 +1,3 @@
+//! drop-core from outside: properties of the rules, and the structure of the house.
+
+mod structure;

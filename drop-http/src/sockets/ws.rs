@@ -1,0 +1,134 @@
+//! `GET /ws`: text frames, each one flat object with its `event`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::error::Problem;
+use crate::extract::Params;
+use crate::live::{Filter, Item, Live, Seat, Subscription};
+use crate::metrics::Transport;
+
+use super::watch::WatchParams;
+
+/// Clients have nothing to say: what they say may be short and seldom.
+const MAX_MESSAGE_BYTES: usize = 4 * 1024;
+const MAX_MESSAGES_BETWEEN_PINGS: u32 = 64;
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// How long the client's side may take no byte.
+const SEND_WITHIN: Duration = Duration::from_secs(30);
+
+pub(super) async fn connect(
+    State(app): State<App>,
+    Params(params): Params<WatchParams>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let Ok(upgrade) = upgrade else {
+        return Ok(no_websocket());
+    };
+    let filter = params.filter()?;
+    if !app.live.is_ready().await {
+        return Err(Problem::busy());
+    }
+    let seat = app.live.seat(Transport::WebSocket).ok_or_else(Problem::busy)?;
+    let live = app.live.clone();
+    let upgrade = upgrade.max_frame_size(MAX_MESSAGE_BYTES).max_message_size(MAX_MESSAGE_BYTES);
+    // Subscribed once the socket is there, so that it begins with the state of that moment.
+    Ok(upgrade.on_upgrade(move |socket| serve(socket, live, filter, seat)))
+}
+
+fn no_websocket() -> Response {
+    let message = "This is a WebSocket";
+    let problem = Problem::new(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", message);
+    let mut response = problem.into_response();
+    response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    response
+}
+
+/// Why a socket is done with.
+enum End {
+    /// It is gone, or has to be dropped: there is nobody to say goodbye to.
+    Gone,
+    /// It is told why.
+    Close(u16, &'static str),
+}
+
+async fn serve(mut socket: WebSocket, live: Arc<Live>, filter: Filter, seat: Seat) {
+    let mut subscription = Subscription::begin(live.clone(), filter, None);
+    if let End::Close(code, reason) = talk(&mut socket, &live, &mut subscription, &seat).await {
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        let _ = send(&mut socket, Message::Close(Some(frame))).await;
+    }
+}
+
+async fn talk(
+    socket: &mut WebSocket,
+    live: &Live,
+    subscription: &mut Subscription,
+    seat: &Seat,
+) -> End {
+    let clock = live.clock();
+    let mut heard = true;
+    let mut said = 0_u32;
+    let mut pause = clock.sleep(PING_EVERY);
+    loop {
+        let sent = tokio::select! {
+            () = live.closing().cancelled() => {
+                return End::Close(close_code::AWAY, "the server is going away");
+            }
+            message = socket.recv() => match message {
+                None | Some(Err(_) | Ok(Message::Close(_))) => return End::Gone,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
+                    heard = true;
+                    Ok(())
+                }
+                Some(Ok(Message::Text(_) | Message::Binary(_))) => {
+                    heard = true;
+                    said = said.saturating_add(1);
+                    if said > MAX_MESSAGES_BETWEEN_PINGS {
+                        return End::Close(close_code::POLICY, "nothing is expected from you");
+                    }
+                    Ok(())
+                }
+            },
+            item = subscription.next() => match item {
+                None => return End::Close(close_code::AWAY, "the server is going away"),
+                Some(Item::First(snapshot)) => send(socket, Message::Text(snapshot.ws())).await,
+                Some(Item::Again(snapshot)) => {
+                    seat.resynced();
+                    send(socket, Message::Text(snapshot.ws())).await
+                }
+                Some(Item::Event(written)) => {
+                    send(socket, Message::Text(written.ws.clone())).await
+                }
+            },
+            () = &mut pause => {
+                if !heard {
+                    return End::Gone;
+                }
+                (heard, said) = (false, 0);
+                pause = clock.sleep(PING_EVERY);
+                send(socket, Message::Ping(bytes::Bytes::new())).await
+            }
+        };
+        if sent.is_err() {
+            return End::Gone;
+        }
+    }
+}
+
+/// The client is gone, or takes nothing.
+struct NotSent;
+
+async fn send(socket: &mut WebSocket, message: Message) -> Result<(), NotSent> {
+    match tokio::time::timeout(SEND_WITHIN, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(NotSent),
+    }
+}

@@ -1,0 +1,16 @@
+//! The wire contract, row by row, against the router with real sockets.
+
+mod abuse;
+mod events;
+mod faults;
+mod hosting;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod protocol;
+mod seller;
+mod shopper;
+#[cfg(feature = "socketio")]
+mod socketio;
+mod sse;
+mod support;
+mod ws;

@@ -1,0 +1,176 @@
+//! How a store is opened.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use drop_core::StoreError;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
+
+use crate::fault::{Fault, Phase};
+use crate::schema;
+use crate::server::{Patience, Server};
+use crate::store::PostgresStore;
+
+/// The ways to a store; here, because a builder knows the store and not the other way round.
+impl PostgresStore {
+    /// Brings the schema up to date and opens the store, with the defaults of
+    /// [`PostgresBuilder`].
+    ///
+    /// Everything about the connection is said by `url`: `postgres://user@host:port/database`,
+    /// with `?sslmode=` and `?options=-c...` where needed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the server cannot be reached or refuses a migration.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Self::builder(url)?.connect().await
+    }
+
+    /// Settings for a store at `url`.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`] when `url` is none.
+    pub fn builder(url: &str) -> Result<PostgresBuilder, StoreError> {
+        PostgresBuilder::from_url(url)
+    }
+
+    /// Settings for a store at an address that is put together by the host.
+    pub fn builder_with(options: PgConnectOptions) -> PostgresBuilder {
+        PostgresBuilder::from_options(options)
+    }
+}
+
+/// Settings of a [`PostgresStore`] that is to be opened.
+#[derive(Clone, Debug)]
+#[must_use = "a builder opens nothing until `connect` is awaited"]
+pub struct PostgresBuilder {
+    options: PgConnectOptions,
+    pool_size: u32,
+    acquire_timeout: Duration,
+    patience: Patience,
+    statements: usize,
+}
+
+impl PostgresBuilder {
+    /// A connection that was idle for so long is tried before it is used. One that dies
+    /// earlier is noticed by its first message, which is sent again on another.
+    const TRUSTED: Duration = Duration::from_secs(1);
+
+    fn from_url(url: &str) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| StoreError::from(Fault::new(error, Phase::Working)))?;
+        Ok(Self::from_options(options))
+    }
+
+    fn from_options(options: PgConnectOptions) -> Self {
+        Self {
+            statements: statements(&options),
+            options,
+            pool_size: 10,
+            acquire_timeout: Duration::from_secs(2),
+            patience: Patience {
+                lock: Duration::from_secs(2),
+                answer: Duration::from_secs(10),
+                idle: Duration::from_secs(5),
+            },
+        }
+    }
+
+    /// At most so many connections: 10 unless set. A drop's batches follow each other, so
+    /// this bounds how many drops change at once. Two more carry the hints.
+    pub const fn pool_size(mut self, connections: u32) -> Self {
+        self.pool_size = connections;
+        self
+    }
+
+    /// How long to wait for a free connection: 2 s unless set. Then the call is
+    /// [`StoreError::Unavailable`].
+    pub const fn acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.acquire_timeout = timeout;
+        self
+    }
+
+    /// How long to wait for a drop's lock: 2 s unless set. Then the call is
+    /// [`StoreError::Contended`].
+    pub const fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.patience.lock = timeout;
+        self
+    }
+
+    /// How long to wait for any one answer of the server, 10 s unless set; it should be
+    /// longer than the lock timeout. Then the connection is given up, and the call is
+    /// [`StoreError::Unavailable`], or [`StoreError::Unknown`] if it was a commit.
+    pub const fn answer_timeout(mut self, timeout: Duration) -> Self {
+        self.patience.answer = timeout;
+        self
+    }
+
+    /// How long a process may stop in the middle of a transaction before the server takes its
+    /// locks away, 5 s unless set.
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.patience.idle = timeout;
+        self
+    }
+
+    /// How many prepared statements a connection keeps: 100 unless set here or in the URL
+    /// (`?statement-cache-capacity=`). 0 prepares none by name, as a pooler in transaction mode (pgbouncer) needs it; the store then works
+    /// unchanged, except that [`PostgresStore::migrate`] wants a connection past the pooler
+    /// and that there may be no hints.
+    pub const fn statement_cache_capacity(mut self, statements: usize) -> Self {
+        self.statements = statements;
+        self
+    }
+
+    /// Brings the schema up to date and opens the store.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the server cannot be reached or refuses a migration.
+    pub async fn connect(self) -> Result<PostgresStore, StoreError> {
+        schema::migrate(&self.options).await?;
+        self.connect_unmigrated().await
+    }
+
+    /// Opens the store over a schema that is brought up to date elsewhere;
+    /// [`ready`](drop_core::Store::ready) says whether it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the server cannot be reached.
+    pub async fn connect_unmigrated(self) -> Result<PostgresStore, StoreError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(self.pool_size)
+            .acquire_timeout(self.acquire_timeout)
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > Self::TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_with(self.options.statement_cache_capacity(self.statements))
+            .await
+            .map_err(|error| StoreError::from(Fault::new(error, Phase::Working)))?;
+        let prepared = self.statements > 0;
+        let server = Server { pool, patience: self.patience, prepared };
+        Ok(PostgresStore::over(server))
+    }
+
+    /// Brings the schema up to date, and opens nothing.
+    ///
+    /// Two instances that do so at once wait for each other.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the server cannot be reached or refuses a migration.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        schema::migrate(&self.options).await
+    }
+}
+
+/// The statements that a connection keeps, by its address: the options tell it in no other way.
+fn statements(options: &PgConnectOptions) -> usize {
+    let url = options.to_url_lossy();
+    let mut pairs = url.query_pairs();
+    let capacity = pairs.find(|(name, _)| name == "statement-cache-capacity");
+    capacity.and_then(|(_, capacity)| capacity.parse().ok()).unwrap_or(100)
+}

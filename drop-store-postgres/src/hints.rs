@@ -1,0 +1,144 @@
+//! Telling other instances that drops have changed, and hearing it from them.
+//!
+//! Outside of the transactions: a NOTIFY takes a lock of the whole database at its commit, and
+//! would put all drops in one line. So the ids of changed drops are gathered for a moment and
+//! sent in one statement. All of it is a hint; the feed is the truth, and who polls it needs
+//! neither.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use drop_core::model::DropId;
+use futures::stream::{BoxStream, StreamExt};
+use sqlx::PgPool;
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, broadcast};
+use tokio::task::AbortHandle;
+use tokio_stream::wrappers::BroadcastStream;
+
+use crate::server::Server;
+
+/// The channel on which drop ids are told, decimal and separated by commas.
+const CHANNEL: &str = "drop_changed";
+
+/// `$1` the channel, `$2` payloads.
+const TELL: &str = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload";
+
+/// The two tasks, and what is between them and the store. Both end with it.
+#[derive(Debug)]
+pub(crate) struct Hints {
+    pool: PgPool,
+    runtime: Handle,
+    outbox: Arc<Outbox>,
+    heard: broadcast::Sender<DropId>,
+    telling: AbortHandle,
+    listening: OnceLock<AbortHandle>,
+}
+
+/// The drops whose change is not told yet.
+#[derive(Debug, Default)]
+struct Outbox {
+    changed: Mutex<BTreeSet<DropId>>,
+    filled: Notify,
+}
+
+impl Hints {
+    /// How long ids are gathered.
+    const GATHERING: Duration = Duration::from_millis(10);
+    /// How long to wait before listening is tried again.
+    const PAUSE: Duration = Duration::from_secs(1);
+    /// Ids in one payload: 8 digits and a comma each, of at most 8,000 bytes.
+    const IDS: usize = 800;
+    /// Hints kept for a subscriber that is slow.
+    const KEPT: usize = 4096;
+
+    /// Starts telling; listening starts with the first subscriber.
+    pub(crate) fn start(server: &Server) -> Self {
+        let runtime = Handle::current();
+        // Not the pool of the store: a listener keeps its connection for good, and telling
+        // must neither wait for the hot transactions nor delay them.
+        let pool = PgPoolOptions::new()
+            .max_connections(2)
+            .idle_timeout(Duration::from_secs(60))
+            .connect_lazy_with(server.pool.connect_options().as_ref().clone());
+        let outbox = Arc::new(Outbox::default());
+        let (heard, _) = broadcast::channel(Self::KEPT);
+        let prepared = server.prepared;
+        let telling = runtime.spawn(tell(pool.clone(), outbox.clone(), prepared)).abort_handle();
+        Self { pool, runtime, outbox, heard, telling, listening: OnceLock::new() }
+    }
+
+    /// The drop has changed.
+    pub(crate) fn changed(&self, id: DropId) {
+        let mut changed = self.outbox.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.insert(id);
+        drop(changed);
+        self.outbox.filled.notify_one();
+    }
+
+    /// Drops that may have changed, from now until the store ends.
+    pub(crate) fn subscribe(&self) -> BoxStream<'static, DropId> {
+        let heard = self.heard.subscribe();
+        self.listening.get_or_init(|| {
+            let listening = listen(self.pool.clone(), self.heard.clone());
+            self.runtime.spawn(listening).abort_handle()
+        });
+        // What a slow subscriber missed is what its poll is for.
+        BroadcastStream::new(heard).filter_map(async |hint| hint.ok()).boxed()
+    }
+}
+
+impl Drop for Hints {
+    fn drop(&mut self) {
+        self.telling.abort();
+        if let Some(listening) = self.listening.get() {
+            listening.abort();
+        }
+    }
+}
+
+async fn tell(pool: PgPool, outbox: Arc<Outbox>, prepared: bool) {
+    loop {
+        outbox.filled.notified().await;
+        tokio::time::sleep(Hints::GATHERING).await;
+        let changed = {
+            let mut changed = outbox.changed.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *changed)
+        };
+        let ids: Vec<String> = changed.iter().map(ToString::to_string).collect();
+        let payloads: Vec<String> = ids.chunks(Hints::IDS).map(|ids| ids.join(",")).collect();
+        if payloads.is_empty() {
+            continue;
+        }
+        let query = sqlx::query(TELL).bind(CHANNEL).bind(payloads).persistent(prepared);
+        if let Err(error) = query.execute(&pool).await {
+            tracing::debug!(%error, "changed drops were not told to other instances");
+        }
+    }
+}
+
+/// Listens for good: whatever ends one listener, another one follows after a pause.
+async fn listen(pool: PgPool, heard: broadcast::Sender<DropId>) {
+    loop {
+        let Err(error) = hear(&pool, &heard).await;
+        tracing::debug!(%error, "not listening for changed drops");
+        tokio::time::sleep(Hints::PAUSE).await;
+    }
+}
+
+async fn hear(
+    pool: &PgPool,
+    heard: &broadcast::Sender<DropId>,
+) -> Result<std::convert::Infallible, sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    loop {
+        let notification = listener.recv().await?;
+        for id in notification.payload().split(',').filter_map(|id| id.parse().ok()) {
+            // Without subscribers there is nobody to tell.
+            let _ = heard.send(id);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The server as the store sees it: a pool, and how long to wait for what.
+
+use std::time::Duration;
+
+use drop_core::StoreError;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgPool};
+use tokio::time::timeout;
+
+use crate::fault::{Fault, Phase};
+use crate::literal::{Literal, spell};
+use crate::tries::Tries;
+
+/// How long the store waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// For a drop's lock.
+    pub(crate) lock: Duration,
+    /// For any answer of the server, its waiting for a lock included.
+    pub(crate) answer: Duration,
+    /// Until the server ends a transaction whose process says nothing more.
+    pub(crate) idle: Duration,
+}
+
+/// The pool with its settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) pool: PgPool,
+    pub(crate) patience: Patience,
+    /// Whether statements are prepared by name and kept.
+    pub(crate) prepared: bool,
+}
+
+impl Server {
+    /// What administration may take: deleting a million rows is no sign of a dead server.
+    const LONG: u32 = 60;
+
+    /// Runs a script in a connection of its own and gives all its rows.
+    ///
+    /// # Cancel safety
+    /// A script is one message: it runs whole or not at all.
+    pub(crate) async fn run(
+        &self,
+        script: &str,
+        values: &[Literal<'_>],
+    ) -> Result<Vec<PgRow>, Fault> {
+        self.run_within(self.patience.answer, spell(script, values)).await
+    }
+
+    /// [`Server::run`] for administration.
+    pub(crate) async fn run_long(
+        &self,
+        script: &str,
+        values: &[Literal<'_>],
+    ) -> Result<Vec<PgRow>, Fault> {
+        self.run_within(self.long(), spell(script, values)).await
+    }
+
+    /// [`Server::run`] for what may run twice: it tries again by itself.
+    pub(crate) async fn read(
+        &self,
+        script: &str,
+        values: &[Literal<'_>],
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let mut tries = self.tries();
+        loop {
+            match self.run(script, values).await {
+                Ok(rows) => return Ok(rows),
+                Err(fault) => tries.again(fault).await?,
+            }
+        }
+    }
+
+    pub(crate) fn tries(&self) -> Tries {
+        Tries::new(self.pool.options().get_max_connections())
+    }
+
+    pub(crate) const fn long(&self) -> Duration {
+        self.patience.answer.saturating_mul(Self::LONG)
+    }
+
+    async fn run_within(
+        &self,
+        patience: Duration,
+        script: AssertSqlSafe<String>,
+    ) -> Result<Vec<PgRow>, Fault> {
+        let mut connection = self.acquire().await?;
+        let answer = sqlx::raw_sql(script).fetch_all(&mut *connection);
+        match timeout(patience, answer).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(error)) => {
+                let fault = Fault::new(error, Phase::Opening);
+                if !fault.spares_connection() {
+                    connection.close_on_drop();
+                }
+                Err(fault)
+            }
+            Err(_) => {
+                connection.close_on_drop();
+                Err(Fault::silent(Phase::Working))
+            }
+        }
+    }
+
+    pub(crate) async fn acquire(
+        &self,
+    ) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Fault> {
+        // Whatever keeps the pool from giving a connection, nothing was asked of one.
+        self.pool.acquire().await.map_err(|error| Fault::new(error, Phase::Working))
+    }
+}
+
+/// A span in whole milliseconds, at least one: zero would mean "for ever" to the server.
+pub(crate) fn millis(span: Duration) -> i64 {
+    i64::from(i32::try_from(span.as_millis()).unwrap_or(i32::MAX).max(1))
+}

@@ -1,0 +1,294 @@
+//! Every statement of the transaction that changes a drop.
+//!
+//! Two kinds. What needs nothing but integers goes as a script: several statements in one
+//! message, planned each time. What takes arrays is prepared, and must not be planned badly
+//! while its tables are empty:
+//! - [`OPENING`] forbids sequential scans for the transaction, which also binds the plans of
+//!   the foreign keys' checks;
+//! - the loading statements are planned anew each time (`plan_cache_mode`), because on a table
+//!   that was analysed while it was empty all indexes look alike; the last thing that [`LOAD`]
+//!   does is to switch this off again, since the foreign keys' checks of a thousand rows would
+//!   be planned a thousand times;
+//! - the writing statements leave nothing to choose: `INSERT`, `INSERT ... ON CONFLICT`
+//!   (which always goes by its arbiter index) and updates of one row, or of a drop's few
+//!   variants, by primary key.
+
+/// Takes the drop's lock and reads what it protects: one message of many statements.
+///
+/// The locking statement reads nothing: its snapshot is older than its wait. What follows it
+/// are statements of their own, with snapshots of their own under READ COMMITTED, which is
+/// therefore named here whatever the database's default is; and so is `synchronous_commit`.
+///
+/// `$1` the drop, `$2` `lock_timeout`, `$3` `idle_in_transaction_session_timeout`, both in
+/// milliseconds.
+pub(crate) const OPENING: &str = "\
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SET LOCAL synchronous_commit = on;
+SET LOCAL lock_timeout = $2;
+SET LOCAL idle_in_transaction_session_timeout = $3;
+SET LOCAL enable_seqscan = off;
+SET LOCAL plan_cache_mode = force_custom_plan;
+SELECT 1 AS locked FROM drops WHERE id = $1 FOR UPDATE;
+SELECT clock_timestamp() AS as_of;
+SELECT revision, next_number, name, price::text AS price, starts_at, ends_at, max_per_customer,
+    hold_micros, longest_micros, recent::text AS recent, updated_at
+FROM drops WHERE id = $1;
+SELECT no, name AS variant_name, total, held, sold
+FROM drop_variants WHERE drop_id = $1 ORDER BY no;";
+
+/// Begins a transaction that locks no drop.
+///
+/// `$1` `lock_timeout`, `$2` `idle_in_transaction_session_timeout`, in milliseconds.
+pub(crate) const BEGIN: &str = "\
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SET LOCAL synchronous_commit = on;
+SET LOCAL lock_timeout = $1;
+SET LOCAL idle_in_transaction_session_timeout = $2;";
+
+/// Makes users of names that are not known, and gives the users of all of them.
+///
+/// In the order given, so that no two of these deadlock. On a name that exists it writes
+/// nothing new; it takes the row to give its id back even where another transaction has
+/// inserted it a moment ago. It always goes by the index on the name: no plan can go wrong.
+///
+/// `$1` names.
+pub(crate) const UPSERT_USERS: &str = "\
+INSERT INTO users AS u (username, created_at, updated_at)
+SELECT new.username, clock_timestamp(), clock_timestamp()
+FROM unnest($1) WITH ORDINALITY AS new (username, position) ORDER BY new.position
+ON CONFLICT (lower(username)) DO UPDATE SET updated_at = u.updated_at
+RETURNING id, username;";
+
+/// The users of names, as far as there are any.
+///
+/// `$1` keys.
+pub(crate) const FIND_USERS: &str = "\
+SELECT u.id, u.username FROM unnest($1) AS sought (key)
+CROSS JOIN LATERAL (SELECT id, username FROM users WHERE lower(username) = sought.key LIMIT 1) u;";
+
+/// The columns of a loaded row: a reservation, its owner's name where it was named, and what
+/// part of the question it answers.
+macro_rules! reservation {
+    () => {
+        "r.n, r.user_id, r.variant, r.quantity, r.price::text, r.status, r.created_at, \
+         r.expires_at, r.updated_at"
+    };
+}
+
+/// The active holds of customers; two are loaded if there are two, which is a contradiction.
+macro_rules! of_customers {
+    () => {
+        concat!(
+            "SELECT 0::bigint AS part, ",
+            reservation!(),
+            ", NULL::text AS owner \
+             FROM unnest($3::bigint[]) AS customer (id) CROSS JOIN LATERAL (\
+             SELECT * FROM reservations \
+             WHERE drop_id = $1 AND user_id = customer.id AND status = 'active' LIMIT 2) r"
+        )
+    };
+}
+
+/// The oldest holds that have lapsed. `as_of` is a parameter: a volatile function is never a
+/// condition of an index.
+macro_rules! lapsed {
+    () => {
+        concat!(
+            " UNION ALL (SELECT 1, ",
+            reservation!(),
+            ", NULL FROM reservations r \
+             WHERE r.drop_id = $1 AND r.status = 'active' AND r.expires_at <= $2 \
+             ORDER BY r.expires_at LIMIT $4)"
+        )
+    };
+}
+
+/// The reservations that the commands name, with their owners.
+macro_rules! named {
+    () => {
+        concat!(
+            " UNION ALL SELECT 2, ",
+            reservation!(),
+            ", owner.username FROM unnest($5::bigint[]) AS named (n) CROSS JOIN LATERAL (\
+             SELECT * FROM reservations WHERE drop_id = $1 AND n = named.n LIMIT 1) r \
+             CROSS JOIN LATERAL (SELECT username FROM users WHERE id = r.user_id LIMIT 1) owner"
+        )
+    };
+}
+
+/// What customers have bought of this drop.
+macro_rules! bought {
+    () => {
+        " UNION ALL SELECT 3, NULL, customer.id, NULL, sales.units, NULL, NULL, NULL, NULL, NULL, \
+         NULL FROM unnest($3::bigint[]) AS customer (id) CROSS JOIN LATERAL (\
+         SELECT sum(quantity)::bigint AS units FROM purchases \
+         WHERE user_id = customer.id AND drop_id = $1) sales WHERE sales.units > 0"
+    };
+}
+
+/// Not a row: plans may be kept again.
+macro_rules! planned {
+    () => {
+        " UNION ALL SELECT 4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+         set_config('plan_cache_mode', 'auto', true)"
+    };
+}
+
+/// The rows of a batch that names no reservation, of a drop without limit.
+///
+/// `$1` the drop, `$2` as of, `$3` the customers, `$4` how many lapsed holds at most, `$5`
+/// numbers of named reservations (only where any is named).
+pub(crate) const LOAD: &str = concat!(of_customers!(), lapsed!(), planned!());
+/// [`LOAD`] for a drop with a limit.
+pub(crate) const LOAD_BOUGHT: &str = concat!(of_customers!(), lapsed!(), bought!(), planned!());
+/// [`LOAD`] for a batch that names reservations.
+pub(crate) const LOAD_NAMED: &str = concat!(of_customers!(), lapsed!(), named!(), planned!());
+/// [`LOAD`] for a batch that names reservations, of a drop with a limit.
+pub(crate) const LOAD_NAMED_BOUGHT: &str =
+    concat!(of_customers!(), lapsed!(), named!(), bought!(), planned!());
+
+/// Every reservation of users in a drop. No index serves it: a reserve does not need one, and
+/// forgetting somebody may take its time.
+///
+/// `$1` the drop, `$2` users.
+pub(crate) const LOAD_FORGOTTEN: &str = concat!(
+    "SELECT 5::bigint AS part, ",
+    reservation!(),
+    ", NULL::text AS owner FROM reservations r WHERE r.drop_id = $1 AND r.user_id = ANY($2)"
+);
+
+/// The newest purchasers who are not about to be forgotten.
+///
+/// `$1` the drop, `$2` users, `$3` how many.
+pub(crate) const LOAD_RECENT: &str = "\
+SELECT u.username, p.created_at FROM purchases p JOIN users u ON u.id = p.user_id
+WHERE p.drop_id = $1 AND p.user_id <> ALL($2)
+ORDER BY p.created_at DESC, p.n DESC LIMIT $3";
+
+/// Removes reservations of users, and by the foreign key their purchases.
+///
+/// `$1` the drop, `$2` users.
+pub(crate) const FORGET: &str = "DELETE FROM reservations WHERE drop_id = $1 AND user_id = ANY($2)";
+
+/// The update of reservations that were active, as an insert that always meets the row: it
+/// goes by the primary key, whatever the planner believes of the table. A row that is not
+/// there would be inserted for user 0, whom no foreign key allows.
+///
+/// `$1` the drop, `$2` as of, `$n ..` numbers, states, deadlines.
+macro_rules! settled {
+    ($numbers:literal, $states:literal, $deadlines:literal) => {
+        concat!(
+            "INSERT INTO reservations AS r (drop_id, n, user_id, variant, quantity, price, \
+             status, created_at, expires_at, updated_at) \
+             SELECT $1, new.n, 0, 0, 1, 0, new.status, $2, new.expires_at, $2 FROM unnest(",
+            $numbers,
+            "::bigint[], ",
+            $states,
+            "::text[], ",
+            $deadlines,
+            "::timestamptz[]) AS new (n, status, expires_at) \
+             ON CONFLICT (drop_id, n) DO UPDATE SET status = excluded.status, \
+             expires_at = excluded.expires_at, updated_at = excluded.updated_at \
+             WHERE r.status = 'active'"
+        )
+    };
+}
+
+/// Settles, where the same change also takes holds.
+///
+/// On its own, because the unique index of active holds would see the old hold of a customer
+/// and the new one in one statement.
+///
+/// `$1` the drop, `$2` as of, `$3` numbers, `$4` states, `$5` deadlines.
+pub(crate) const SETTLE: &str = settled!("$3", "$4", "$5");
+
+/// Purchases, counters, the drop's row and the feed, after a first part that is named `rows`.
+///
+/// The parts of one statement do not see each other, and need not: each has its own table or,
+/// in `drops`, its own row, and no two of them write one row. A purchase of a reservation that
+/// the same statement inserts is sound, because foreign keys are checked after the whole of it.
+/// Each part is counted, and the counts are compared with what was decided.
+macro_rules! written {
+    ($rows:expr) => {
+        concat!(
+            "WITH rows AS (",
+            $rows,
+            " RETURNING 1), \
+             sales AS (INSERT INTO purchases \
+             (drop_id, n, user_id, variant, quantity, amount_paid, created_at, updated_at) \
+             SELECT $1, new.n, new.user_id, new.variant, new.quantity, new.amount_paid::numeric, \
+             $2, $2 FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], \
+             $7::text[]) AS new (n, user_id, variant, quantity, amount_paid) RETURNING 1), \
+             counters AS (UPDATE drop_variants v SET total = new.total, held = new.held, \
+             sold = new.sold FROM unnest($8::bigint[], $9::bigint[], $10::bigint[], \
+             $11::bigint[]) AS new (no, total, held, sold) \
+             WHERE v.drop_id = $1 AND v.no = new.no RETURNING 1), \
+             head AS (UPDATE drops SET revision = $12, next_number = $13, total = $14, \
+             held = $15, sold = $16, recent = $17::json, updated_at = $2 \
+             WHERE id = $1 AND revision = $12 - 1 RETURNING 1), \
+             feed AS (INSERT INTO drop_changes (drop_id, revision, as_of, facts) \
+             VALUES ($1, $12, $2, $18::json) RETURNING 1) \
+             SELECT (SELECT count(*) FROM rows), (SELECT count(*) FROM sales), \
+             (SELECT count(*) FROM counters), (SELECT count(*) FROM head), \
+             (SELECT count(*) FROM feed)"
+        )
+    };
+}
+
+/// Writes a change that takes holds, or none.
+///
+/// `$1` the drop, `$2` as of; purchases: `$3` numbers, `$4` users, `$5` variants, `$6`
+/// quantities, `$7` amounts; variants: `$8` positions, `$9` totals, `$10` held, `$11` sold;
+/// the drop: `$12` revision, `$13` next number, `$14` total, `$15` held, `$16` sold, `$17`
+/// recent; `$18` the change; reservations: `$19` numbers, `$20` states, `$21` deadlines, `$22`
+/// users, `$23` variants, `$24` quantities, `$25` prices.
+pub(crate) const WRITE_TAKEN: &str = written!(
+    "INSERT INTO reservations (drop_id, n, user_id, variant, quantity, price, status, \
+     created_at, expires_at, updated_at) \
+     SELECT $1, new.n, new.user_id, new.variant, new.quantity, new.price::numeric, new.status, \
+     $2, new.expires_at, $2 FROM unnest($19::bigint[], $20::text[], $21::timestamptz[], \
+     $22::bigint[], $23::bigint[], $24::bigint[], $25::text[]) \
+     AS new (n, status, expires_at, user_id, variant, quantity, price)"
+);
+
+/// Writes a change that takes no hold and settles some: with no insert beside it, settling is
+/// safe in the same statement.
+///
+/// Parameters as [`WRITE_TAKEN`], up to `$21`.
+pub(crate) const WRITE_SETTLED: &str = written!(settled!("$19", "$20", "$21"));
+
+/// Writes new terms.
+///
+/// `$1` the drop, `$2` name, `$3` price, `$4` start, `$5` end, `$6` limit, `$7` hold, `$8`
+/// longest hold.
+pub(crate) const AMEND: &str = "\
+UPDATE drops SET name = $2, price = $3::numeric, starts_at = $4, ends_at = $5,
+    max_per_customer = $6, hold_micros = $7, longest_micros = $8 WHERE id = $1";
+
+/// Adds variants that are not there yet; those that are there keep their row.
+///
+/// `$1` the drop, `$2` positions, `$3` names, `$4` totals.
+pub(crate) const ADD_VARIANTS: &str = "\
+INSERT INTO drop_variants (drop_id, no, name, total, held, sold)
+SELECT $1, new.no, new.name, new.total, 0, 0
+FROM unnest($2::bigint[], $3::text[], $4::bigint[]) AS new (no, name, total)
+ON CONFLICT (drop_id, no) DO NOTHING";
+
+/// Counts one drop more, and reads the time.
+pub(crate) const NEXT_DROP: &str = "\
+UPDATE drop_ids SET last = last + 1 WHERE one = 1 RETURNING last, clock_timestamp()";
+
+/// Creates a drop's row; its variants follow by [`ADD_VARIANTS`].
+///
+/// `$1` the drop, `$2` name, `$3` price, `$4` start, `$5` end, `$6` limit, `$7` hold, `$8`
+/// longest hold, `$9` total, `$10` as of.
+pub(crate) const CREATE: &str = "\
+INSERT INTO drops (id, revision, next_number, total, held, sold, name, price, starts_at, ends_at,
+    max_per_customer, hold_micros, longest_micros, recent, created_at, updated_at)
+VALUES ($1, 1, 1, $9, 0, 0, $2, $3::numeric, $4, $5, $6, $7, $8, '[]', $10, $10)";
+
+/// Appends to the feed.
+///
+/// `$1` the drop, `$2` revision, `$3` as of, `$4` the change.
+pub(crate) const APPEND: &str = "\
+INSERT INTO drop_changes (drop_id, revision, as_of, facts) VALUES ($1, $2, $3, $4::json)";

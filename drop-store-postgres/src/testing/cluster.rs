@@ -1,0 +1,216 @@
+//! [`Cluster`]: a server for tests.
+
+use std::env;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::OnceCell;
+
+use super::database::{Database, Template, url};
+use super::guardian::Guardian;
+use super::programs::Programs;
+use super::ClusterError;
+
+/// How the private server differs from its defaults. It stays as durable as it is.
+const SETTINGS: [(&str, &str); 5] = [
+    ("listen_addresses", "127.0.0.1"),
+    ("unix_socket_directories", ""),
+    ("max_connections", "300"),
+    ("shared_buffers", "128MB"),
+    ("fsync", "on"),
+];
+
+/// A PostgreSQL server for tests: a private one on a free port of 127.0.0.1, which goes when
+/// this value or its process goes; or, with `DATABASE_URL`, somebody else's.
+#[derive(Debug)]
+pub struct Cluster {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    options: PgConnectOptions,
+    private: Option<Private>,
+    template: OnceCell<Template>,
+}
+
+#[derive(Debug)]
+struct Private {
+    guardian: Guardian,
+    port: AtomicU16,
+    directory: PathBuf,
+}
+
+static SHARED: OnceCell<Cluster> = OnceCell::const_new();
+
+impl Cluster {
+    /// How long a server may take to start, recovery included.
+    const START: Duration = Duration::from_secs(60);
+
+    /// The one of this process, started by whoever asks first.
+    ///
+    /// # Errors
+    /// [`ClusterError`] that says what is missing.
+    pub async fn shared() -> Result<&'static Self, ClusterError> {
+        SHARED.get_or_try_init(Self::start).await
+    }
+
+    /// A new private server, or the one of `DATABASE_URL`.
+    ///
+    /// # Errors
+    /// [`ClusterError`] that says what is missing.
+    pub async fn start() -> Result<Self, ClusterError> {
+        match env::var("DATABASE_URL") {
+            Ok(url) if !url.is_empty() => {
+                Ok(Self::over(PgConnectOptions::from_str(&url)?, None))
+            }
+            _ => Self::private(&[]).await,
+        }
+    }
+
+    /// A new private server with settings of its own, such as `("synchronous_commit", "off")`.
+    /// It can be stopped, killed and started again.
+    ///
+    /// # Errors
+    /// [`ClusterError`] that says what is missing.
+    pub async fn private(settings: &[(&str, &str)]) -> Result<Self, ClusterError> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let settings: Vec<(String, String)> =
+            SETTINGS.iter().chain(settings).map(owned).collect();
+        let private = blocking(move || make(&settings)).await?;
+        let options = PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .username("postgres")
+            .database("postgres");
+        let cluster = Self::over(options, Some(private));
+        cluster.restart().await?;
+        Ok(cluster)
+    }
+
+    /// A new database with the store's schema, apart from all others.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn database(&self) -> Result<Database, ClusterError> {
+        let options = self.options();
+        let template = self.inner.template.get_or_try_init(|| Template::make(&options)).await?;
+        Database::create(options, template, self.inner.private.is_some()).await
+    }
+
+    /// A new database without any schema.
+    ///
+    /// # Errors
+    /// [`ClusterError`].
+    pub async fn empty_database(&self) -> Result<Database, ClusterError> {
+        let private = self.inner.private.is_some();
+        Database::create(self.options(), &Template::empty(), private).await
+    }
+
+    /// Kills the server and all its processes by SIGKILL, as a crash does.
+    ///
+    /// # Errors
+    /// [`ClusterError::NotOurs`] for a server of `DATABASE_URL`.
+    pub async fn kill(&self) -> Result<(), ClusterError> {
+        self.tell("kill".to_owned()).await.map(|_| ())
+    }
+
+    /// Stops the server in order: what runs is rolled back, sessions are ended.
+    ///
+    /// # Errors
+    /// [`ClusterError::NotOurs`] for a server of `DATABASE_URL`.
+    pub async fn stop(&self) -> Result<(), ClusterError> {
+        self.tell("stop".to_owned()).await.map(|_| ())
+    }
+
+    /// Starts a server that was stopped or killed, at the port it had, and waits until it has
+    /// recovered.
+    ///
+    /// # Errors
+    /// [`ClusterError::NotOurs`] for a server of `DATABASE_URL`, [`ClusterError::Failed`] with
+    /// its log when it does not start.
+    pub async fn restart(&self) -> Result<(), ClusterError> {
+        let private = self.inner.private.as_ref().ok_or(ClusterError::NotOurs)?;
+        let mut port = private.port.load(Ordering::Relaxed);
+        let chosen = port != 0;
+        for _ in 0..3 {
+            if port == 0 {
+                port = free_port()?;
+            }
+            private.port.store(port, Ordering::Relaxed);
+            self.tell(format!("start {port}")).await?;
+            let deadline = Instant::now() + Self::START;
+            while Instant::now() < deadline && self.tell("alive".to_owned()).await? {
+                if let Ok(connection) = PgConnection::connect_with(&self.options()).await {
+                    // It answers, which is all there was to know.
+                    let _ = connection.close().await;
+                    return Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            self.kill().await?;
+            // Somebody else may have taken the port since it was seen free.
+            port = if chosen { port } else { 0 };
+        }
+        let output = std::fs::read_to_string(private.directory.join("log")).unwrap_or_default();
+        Err(ClusterError::Failed { program: "postgres", output })
+    }
+
+    /// The address of the database that others are created from: `postgres`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        url(&self.options())
+    }
+
+    fn over(options: PgConnectOptions, private: Option<Private>) -> Self {
+        let template = OnceCell::new();
+        Self { inner: Arc::new(Inner { options, private, template }) }
+    }
+
+    fn options(&self) -> PgConnectOptions {
+        let options = self.inner.options.clone();
+        match &self.inner.private {
+            Some(private) => options.port(private.port.load(Ordering::Relaxed)),
+            None => options,
+        }
+    }
+
+    async fn tell(&self, command: String) -> Result<bool, ClusterError> {
+        let inner = self.inner.clone();
+        blocking(move || {
+            let private = inner.private.as_ref().ok_or(ClusterError::NotOurs)?;
+            private.guardian.tell(&command)
+        })
+        .await
+    }
+}
+
+/// Makes a cluster and its guardian, and starts nothing yet.
+fn make(settings: &[(String, String)]) -> Result<Private, ClusterError> {
+    let directory = tempfile::Builder::new().prefix("drop-postgres-").tempdir()?;
+    let programs = Programs::find(directory.path())?;
+    programs.hand_over(directory.path())?;
+    let data = directory.path().join("data");
+    programs.initdb(&data)?;
+    let settings: Vec<(&str, &str)> =
+        settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let guardian = Guardian::start(directory.path(), &programs.server(&data, &settings))?;
+    // From here on the guardian removes it.
+    let directory: PathBuf = directory.keep();
+    Ok(Private { guardian, port: AtomicU16::new(0), directory })
+}
+
+fn free_port() -> Result<u16, ClusterError> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ClusterError> + Send + 'static,
+) -> Result<T, ClusterError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| ClusterError::Io(error.into()))?
+}

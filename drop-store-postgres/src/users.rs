@@ -1,0 +1,184 @@
+//! Who is behind the commands of a batch.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use drop_core::StoreError;
+use drop_core::model::{User, Username};
+use drop_core::rules::{Batch, Command};
+
+use crate::decode;
+use crate::fault::Fault;
+use crate::literal::Literal;
+use crate::server::Server;
+use crate::sql;
+
+/// The users that this instance knows by name.
+///
+/// Bounded in number and in age. A user that another instance deletes stays known here for
+/// [`Users::AGE`] at most. What that can do meanwhile: a reserve that would write for the
+/// deleted user fails by its foreign key, forgets the name and runs again; a reserve that is
+/// refused is refused all the same. A purchase or release does not rely on it, see
+/// [`crate::load`].
+#[derive(Debug, Default)]
+pub(crate) struct Users {
+    known: Mutex<Known>,
+}
+
+/// Two generations: when the young one is full it becomes the old one, and the old one is
+/// dropped. So forgetting costs nothing, and who is met again stays.
+#[derive(Debug, Default)]
+struct Known {
+    young: HashMap<Username, (User, Instant)>,
+    old: HashMap<Username, (User, Instant)>,
+}
+
+impl Users {
+    /// The most names of a generation.
+    const GENERATION: usize = 50_000;
+    /// How long a name is believed.
+    const AGE: Duration = Duration::from_secs(60);
+
+    /// The user of each customer of the batch who has one. Customers who reserve are made
+    /// users where they are none, before any lock is taken: whoever waits for a user's row
+    /// must not keep a drop waiting.
+    pub(crate) async fn of_batch(
+        &self,
+        server: &Server,
+        batch: &Batch,
+    ) -> Result<HashMap<Username, User>, Fault> {
+        let mut found = HashMap::with_capacity(batch.commands().len());
+        let mut reserving = BTreeSet::new();
+        let mut others = BTreeSet::new();
+        {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            for command in batch.commands() {
+                let Some(name) = command.customer() else { continue };
+                if found.contains_key(name) {
+                    continue;
+                }
+                if let Some(user) = known.get(name) {
+                    found.insert(name.clone(), user);
+                } else if matches!(command, Command::Reserve { .. }) {
+                    reserving.insert(name);
+                } else {
+                    others.insert(name);
+                }
+            }
+        }
+        // In one order, so that two instances that make the same users do not deadlock.
+        let unknown: Vec<&Username> = reserving.iter().copied().collect();
+        self.learn(server, sql::UPSERT_USERS, Literal::Names(&unknown), &mut found).await?;
+        let unknown: Vec<&Username> = others.difference(&reserving).copied().collect();
+        self.learn(server, sql::FIND_USERS, Literal::Keys(&unknown), &mut found).await?;
+        Ok(found)
+    }
+
+    /// The user of that name, as the server knows it.
+    pub(crate) async fn find(
+        server: &Server,
+        username: &Username,
+    ) -> Result<Option<User>, StoreError> {
+        let rows = server.read(sql::FIND_USERS, &[Literal::Keys(&[username])]).await?;
+        rows.first()
+            .map(|row| {
+                let id = decode::user_id(row, "id")?;
+                Ok(User { id, username: decode::username(row, "username")? })
+            })
+            .transpose()
+    }
+
+    /// Believes nothing of the customers of a batch any more.
+    pub(crate) fn doubt(&self, batch: &Batch) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in batch.commands().iter().filter_map(Command::customer) {
+            known.remove(name);
+        }
+    }
+
+    /// Forgets a user who is deleted.
+    pub(crate) fn forget(&self, name: &Username) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    async fn learn(
+        &self,
+        server: &Server,
+        statement: &str,
+        names: Literal<'_>,
+        found: &mut HashMap<Username, User>,
+    ) -> Result<(), Fault> {
+        if matches!(names, Literal::Names([]) | Literal::Keys([])) {
+            return Ok(());
+        }
+        let rows = server.run(statement, &[names]).await?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in &rows {
+            let id = decode::user_id(row, "id")?;
+            let user = User { id, username: decode::username(row, "username")? };
+            known.insert(user.clone());
+            found.insert(user.username.clone(), user);
+        }
+        Ok(())
+    }
+}
+
+impl Known {
+    fn get(&mut self, name: &Username) -> Option<User> {
+        if let Some((user, since)) = self.young.get(name)
+            && since.elapsed() < Users::AGE
+        {
+            return Some(user.clone());
+        }
+        let (user, since) = self.old.remove(name)?;
+        if since.elapsed() >= Users::AGE {
+            return None;
+        }
+        self.put(user.clone(), since);
+        Some(user)
+    }
+
+    fn insert(&mut self, user: User) {
+        self.put(user, Instant::now());
+    }
+
+    fn put(&mut self, user: User, since: Instant) {
+        if self.young.len() >= Users::GENERATION {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(user.username.clone(), (user, since));
+    }
+
+    fn remove(&mut self, name: &Username) {
+        self.young.remove(name);
+        self.old.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drop_core::model::{User, UserId, Username};
+
+    use super::{Known, Users};
+
+    fn user(id: i64) -> User {
+        let username = Username::new(&format!("user{id}")).unwrap();
+        User { id: UserId::new(id).unwrap(), username }
+    }
+
+    #[test]
+    fn what_is_known_is_bounded_and_who_is_met_again_stays() {
+        let mut known = Known::default();
+        let first = user(1);
+        known.insert(first.clone());
+        for id in 2..200_000 {
+            known.insert(user(id));
+            assert_eq!(known.get(&first.username).as_ref(), Some(&first));
+            assert!(known.young.len() + known.old.len() <= 2 * Users::GENERATION);
+        }
+        assert_eq!(known.get(&user(2).username), None);
+        known.remove(&first.username);
+        assert_eq!(known.get(&first.username), None);
+    }
+}

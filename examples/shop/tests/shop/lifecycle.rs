@@ -1,0 +1,192 @@
+//! Starting, watching, stopping.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::support::{Shop, Start, database};
+
+/// A guard against hanging, not a measure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A WebSocket on a shop, after its snapshot.
+pub(crate) struct Watch {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+/// Connects and reads the snapshot.
+pub(crate) async fn watch(shop: &Shop) -> Watch {
+    let (socket, _) = connect_async(shop.socket()).await.unwrap();
+    let mut watch = Watch { socket };
+    let first = watch.change().await;
+    assert_eq!(first["event"], "snapshot");
+    watch
+}
+
+impl Watch {
+    /// The next frame.
+    pub(crate) async fn change(&mut self) -> Value {
+        loop {
+            match self.message().await {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Close(close) => panic!("closed: {close:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    async fn message(&mut self) -> Message {
+        let message = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+        message.expect("a frame").expect("an open socket").unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_first_line_tells_address_store_and_durability() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = format!("file:{}", directory.path().display());
+    let shop = Start::on(&store).run().await;
+    assert!(shop.first_line.contains(&store), "{}", shop.first_line);
+    assert!(shop.first_line.contains("durable"), "{}", shop.first_line);
+    let shop = Start::on("memory").run().await;
+    assert!(shop.first_line.contains("not durable"), "{}", shop.first_line);
+}
+
+#[tokio::test]
+async fn a_directory_in_use_and_a_typo_are_told_clearly() {
+    let directory = tempfile::tempdir().unwrap();
+    let start = Start::on(&format!("file:{}", directory.path().display()));
+    let _first = start.run().await;
+    let second = start.command().output().await.unwrap();
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success());
+    assert!(said.contains("already open in another process"), "{said}");
+
+    let typo = Start::on("fiel:data").command().output().await.unwrap();
+    let said = String::from_utf8_lossy(&typo.stderr);
+    assert_eq!(typo.status.code(), Some(2));
+    assert!(said.contains("file:DIR, memory or postgres://"), "{said}");
+}
+
+#[tokio::test]
+async fn without_a_key_a_random_one_is_printed_once() {
+    let mut start = Start::on("memory");
+    let at = start.arguments.iter().position(|argument| argument == "--admin-key").unwrap();
+    start.arguments.drain(at..at + 2);
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let mut shop = start.run().await;
+        let line = shop.process.line().await.expect("a second line");
+        let key = line.split_whitespace().last().unwrap().to_owned();
+        assert!(key.len() >= 32, "{line}");
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let create = |key: &str| {
+            let body = json!({"name": "Air One", "price": 1, "totalStock": 1});
+            let request = client.post(format!("{}/api/drops", shop.origin));
+            request.header("authorization", format!("Bearer {key}")).json(&body).send()
+        };
+        assert_eq!(create(&key).await.unwrap().status(), 201);
+        assert_eq!(create("guess").await.unwrap().status(), 401);
+        keys.push(key);
+    }
+    assert_ne!(keys[0], keys[1]);
+}
+
+#[tokio::test]
+async fn a_restart_loses_nothing_and_the_demo_comes_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let start = Start::on(&format!("file:{}", directory.path().display()));
+    let at = start.arguments.iter().position(|argument| argument == "--demo").unwrap();
+    let mut start = start;
+    start.arguments.drain(at..at + 2);
+    let mut shop = start.run().await;
+    let before = shop.api.get("/api/drops?status=all").await.body;
+    assert!(before["drops"].as_array().unwrap().len() >= 3, "{before}");
+    shop.process.kill().await;
+    let shop = start.run().await;
+    let ids = |list: &Value| -> Vec<i64> {
+        list["drops"].as_array().unwrap().iter().map(|drop| drop["id"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(ids(&shop.api.get("/api/drops?status=all").await.body), ids(&before));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_finishes_what_was_accepted_and_says_goodbye() {
+    let directory = tempfile::tempdir().unwrap();
+    let start = Start::on(&format!("file:{}", directory.path().display()));
+    let mut shop = start.run().await;
+    let drop_id = shop.api.plain_drop(1000).await;
+    let mut watch = watch(&shop).await;
+    let asked: Vec<_> = (0..200)
+        .map(|client| {
+            let api = shop.api.clone();
+            tokio::spawn(async move { api.reserve(drop_id, &format!("client_{client}")).await })
+        })
+        .collect();
+    // The first change is out: the herd is under way.
+    watch.change().await;
+    shop.process.signal("TERM").await;
+    let mut held = 0_u64;
+    for client in asked {
+        // Who was not accepted any more has no answer; who was, has a right one.
+        if let Ok(answer) = client.await.unwrap() {
+            match answer.status {
+                201 => held += 1,
+                503 => {}
+                _ => panic!("{answer:?}"),
+            }
+        }
+    }
+    assert!(held > 0);
+    loop {
+        if let Message::Close(close) = watch.message().await {
+            assert_eq!(close.unwrap().code, CloseCode::Away);
+            break;
+        }
+    }
+    assert!(shop.process.wait().await.success());
+    let shop = start.run().await;
+    assert!(shop.api.drop(drop_id).await["heldStock"].as_u64().unwrap() >= held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lapsed_hold_is_told_to_watchers_of_both_instances() {
+    let database = database().await;
+    let start = Start::on(&database.url()).with(&["--hold-seconds", "1"]);
+    let (one, two) = (start.run().await, start.run().await);
+    let drop_id = one.api.plain_drop(1).await;
+    let mut watches = [watch(&one).await, watch(&two).await];
+    assert_eq!(one.api.reserve(drop_id, "ann").await.unwrap().status, 201);
+    for watch in &mut watches {
+        let mut seen = Vec::new();
+        while !seen.ends_with(&[0, 1]) {
+            let change = watch.change().await;
+            if change["event"] == "stockUpdated" && change["dropId"] == drop_id {
+                seen.push(change["availableStock"].as_u64().unwrap());
+            }
+        }
+    }
+    assert_eq!(two.api.reserve(drop_id, "bob").await.unwrap().status, 201);
+}
+
+#[tokio::test]
+async fn the_page_and_its_parts_are_served_with_a_policy() {
+    let shop = Start::on("memory").run().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (path, kind) in [("/", "text/html"), ("/js/app.js", "text/javascript")] {
+        let response = client.get(format!("{}{path}", shop.origin)).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert!(header("content-type").starts_with(kind), "{}", header("content-type"));
+        assert!(header("content-security-policy").contains("default-src 'self'"));
+        let again = client.get(format!("{}{path}", shop.origin));
+        let again = again.header("if-none-match", header("etag")).send().await.unwrap();
+        assert_eq!(again.status(), 304, "{path}");
+    }
+    assert_eq!(shop.api.get("/js/none.js").await.status, 404);
+}

@@ -1,0 +1,8 @@
+//! The shop as a process: real sockets, real clients, real servers, real kills.
+
+mod browser;
+mod crash;
+mod herd;
+mod lifecycle;
+mod seed_client;
+mod support;

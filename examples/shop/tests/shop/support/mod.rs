@@ -1,0 +1,15 @@
+//! Starting and stopping what the tests need.
+
+mod api;
+mod process;
+mod shop;
+
+pub(crate) use api::Api;
+pub(crate) use process::Process;
+pub(crate) use shop::{Shop, Start};
+
+/// A new PostgreSQL database on the server that all tests of this binary share.
+pub(crate) async fn database() -> drop_store_postgres::testing::Database {
+    let cluster = drop_store_postgres::testing::Cluster::shared().await.expect("PostgreSQL");
+    cluster.database().await.expect("a database")
+}
