@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use drop_core::Store;
 use drop_store_memory::{FileStore, MemoryStore};
-use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::{Cluster, Database};
 
 /// Which store.
@@ -55,8 +54,9 @@ impl Stores {
                 Arc::new(store)
             }
             Kind::Postgres => {
-                let database = Cluster::shared().await.database().await;
-                let store = PostgresStore::connect(database.url()).await.expect("PostgreSQL");
+                let cluster = Cluster::shared().await.expect("PostgreSQL");
+                let database = cluster.database().await.expect("a database");
+                let store = database.connect().await.expect("a store");
                 self.databases.push(database);
                 Arc::new(store)
             }

@@ -148,7 +148,7 @@ impl Builder {
 
     /// The router, and the hub that the host runs beside it.
     pub fn build(self) -> (Router, Hub) {
-        let metrics = Arc::new(Metrics::default());
+        let metrics = Arc::new(Metrics::new());
         let app = App::new(Parts {
             service: self.service,
             admin_key: self.admin_key,

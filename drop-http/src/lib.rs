@@ -32,6 +32,9 @@
 //! A host that wants these routes at its root, beside its own, uses the router as its
 //! fallback: `Router::new().route("/", ...).fallback_service(shop)`.
 //!
+//! (Not under a parameter of the host's own, `/{tenant}`: axum cannot nest a router with a
+//! fallback there.)
+//!
 //! Serve with `into_make_service_with_connect_info::<SocketAddr>()`, or rate limits know no
 //! addresses; and with a server that has a timeout for headers, which `axum::serve` has not.
 //!
@@ -68,7 +71,7 @@
 //! | `snapshot` | `{drops: [Drop], serverTime}`: open and upcoming drops, `userReservation` always null |
 //! | `stockUpdated` | `{dropId, availableStock, heldStock, soldCount, version, variants}` |
 //! | `purchaseCompleted` | `{dropId, username, topPurchasers, version}` |
-//! | `dropChanged` | `{dropId, version, drop: Drop}` when created or amended; `{dropId, version, deleted: true}` |
+//! | `dropChanged` | `{dropId, version, drop: Drop}` when created or amended; `{dropId, version, deleted: true}` when deleted |
 //! | `dropOpened`, `dropEnded` | `{dropId, version, drop: Drop}` |
 //! | `dropSoldOut` | `{dropId, version}` |
 //!

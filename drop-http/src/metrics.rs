@@ -44,8 +44,8 @@ mod on {
         handle: PrometheusHandle,
     }
 
-    impl Default for Metrics {
-        fn default() -> Self {
+    impl Metrics {
+        pub(crate) fn new() -> Self {
             const BUCKETS: [f64; 11] =
                 [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
             // Refused only for an empty list of buckets.
@@ -66,9 +66,7 @@ mod on {
             let handle = recorder.handle();
             Self { recorder, handle }
         }
-    }
 
-    impl Metrics {
         pub(crate) fn request(
             &self,
             method: &Method,
@@ -162,10 +160,14 @@ mod off {
     use super::Transport;
 
     /// Counts nothing: the feature `metrics` is off.
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     pub(crate) struct Metrics;
 
     impl Metrics {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
         pub(crate) fn request(
             &self,
             _: &Method,

@@ -73,9 +73,8 @@ impl From<Fault> for StoreError {
     /// What the fault is once nobody tries again.
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Conflict(cause) => Self::Contended(cause),
+            Fault::Conflict(cause) | Fault::UserGone(cause) => Self::Contended(cause),
             Fault::Stale(cause) => Self::Unavailable(cause),
-            Fault::UserGone(cause) => Self::Corrupt(cause),
             Fault::Final(error) => error,
         }
     }

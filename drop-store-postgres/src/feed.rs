@@ -13,7 +13,7 @@ use crate::reader::limit;
 use crate::server::Server;
 
 /// The earliest deadline of each drop with holds; `$1` limit.
-const DUE: &str = "\
+pub(crate) const DUE: &str = "\
 WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
 SELECT moment.at AS as_of, due.id, due.expires_at FROM moment LEFT JOIN (
     SELECT d.id, next.expires_at FROM drops d CROSS JOIN LATERAL (
@@ -23,10 +23,10 @@ SELECT moment.at AS as_of, due.id, due.expires_at FROM moment LEFT JOIN (
 ) due ON true ORDER BY due.expires_at, due.id";
 
 /// `$1` after this drop, `$2` limit.
-const HEADS: &str = "SELECT id, revision FROM drops WHERE id > $1 ORDER BY id LIMIT $2";
+pub(crate) const HEADS: &str = "SELECT id, revision FROM drops WHERE id > $1 ORDER BY id LIMIT $2";
 
 /// `$1` the drop, `$2` after this revision, `$3` limit.
-const CHANGES: &str = "\
+pub(crate) const CHANGES: &str = "\
 SELECT facts::text FROM drop_changes WHERE drop_id = $1 AND revision > $2
 ORDER BY revision LIMIT $3";
 

@@ -167,11 +167,14 @@ async fn staying(
         .bind(drop_id.get())
         .bind(leaving)
         .bind(sound(i64::try_from(DropSnapshot::RECENT))?);
+    let mut known = recent.clone();
     for row in &transaction.run(query).await? {
         let username = decode::username(row, 0)?;
         let purchaser = Purchaser { username, purchased_at: decode::time(row, 1)? };
-        if !recent.contains(&purchaser) {
-            recent.push(purchaser);
+        // Purchase by purchase: who bought twice in one moment stands there twice.
+        match known.iter().position(|known| *known == purchaser) {
+            Some(index) => drop(known.swap_remove(index)),
+            None => recent.push(purchaser),
         }
     }
     // Stable: who bought in one decision stays in the order of that decision.

@@ -19,7 +19,7 @@ use crate::literal::Literal;
 use crate::server::Server;
 
 /// `$1` one drop or NULL, `$2` drops before this or NULL, `$3` a status or NULL, `$4` limit.
-const SNAPSHOTS: &str = "\
+pub(crate) const SNAPSHOTS: &str = "\
 WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
 SELECT page.id, page.revision, page.name, page.price::text AS price, page.starts_at,
     page.ends_at, page.max_per_customer, page.hold_micros, page.longest_micros,
@@ -46,14 +46,14 @@ LEFT JOIN LATERAL (
 ORDER BY page.id DESC, v.no";
 
 /// `$1` the drop, `$2` the number.
-const RESERVATION: &str = "\
+pub(crate) const RESERVATION: &str = "\
 SELECT r.n, r.user_id, r.variant, r.quantity, r.price::text, r.status, r.created_at,
     r.expires_at, r.updated_at, greatest(clock_timestamp(), d.updated_at) AS as_of
 FROM reservations r JOIN drops d ON d.id = r.drop_id WHERE r.drop_id = $1 AND r.n = $2";
 
 /// The holds that are valid now; `$1` the drop or NULL, `$2` the customer's key or NULL, `$3`
 /// and `$4` only before this drop and number, `$5` limit.
-const HOLDS: &str = "\
+pub(crate) const HOLDS: &str = "\
 WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
 SELECT r.n, r.user_id, r.variant, r.quantity, r.price::text, r.status, r.created_at,
     r.expires_at, r.updated_at, r.drop_id, u.username
@@ -66,7 +66,7 @@ AND r.status = 'active' AND r.expires_at > greatest(moment.at, d.updated_at)
 ORDER BY r.drop_id DESC, r.n DESC LIMIT $5";
 
 /// Parameters as [`HOLDS`].
-const PURCHASES: &str = "\
+pub(crate) const PURCHASES: &str = "\
 SELECT p.n, p.user_id, p.variant, p.quantity, p.amount_paid::text, p.created_at, p.drop_id,
     u.username
 FROM purchases p JOIN users u ON u.id = p.user_id

@@ -34,7 +34,7 @@ fn migrator() -> Migrator {
 pub(crate) async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
     let connected = PgConnection::connect_with(options).await;
     let mut connection = connected.map_err(|error| Fault::new(error, Phase::Working))?;
-    let migrated = migrator().run(&mut connection).await;
+    let migrated = migrator().run_direct(None, &mut connection, false).await;
     // The schema is what it is now, whether or not the server hears the farewell.
     let _ = connection.close().await;
     migrated.map_err(|error| match error {

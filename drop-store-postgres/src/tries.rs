@@ -10,23 +10,20 @@ use crate::fault::Fault;
 #[derive(Debug)]
 pub(crate) struct Tries {
     conflicts: u32,
-    gone: u32,
     stale: u32,
     stale_limit: u32,
 }
 
 impl Tries {
-    /// So often a transaction runs that others undo.
-    pub(crate) const CONFLICTS: u32 = 5;
-    /// So often it runs when a user it knew was deleted.
-    const GONE: u32 = 3;
+    /// So often a transaction runs that others undo, or whose users others delete.
+    const CONFLICTS: u32 = 5;
     /// The pause after the first conflict; each later one is twice as long, and each is
     /// shortened at random by up to a half, so that two do not meet again.
     const PAUSE: Duration = Duration::from_millis(4);
 
     /// `pool_size` connections may have died at once, when their server did.
     pub(crate) const fn new(pool_size: u32) -> Self {
-        Self { conflicts: 0, gone: 0, stale: 0, stale_limit: pool_size.saturating_add(1) }
+        Self { conflicts: 0, stale: 0, stale_limit: pool_size.saturating_add(1) }
     }
 
     /// Returns when the transaction may run again.
@@ -36,8 +33,7 @@ impl Tries {
     /// not had in time is not tried for again: the caller has waited for it already.
     pub(crate) async fn again(&mut self, fault: Fault) -> Result<(), StoreError> {
         let (count, limit) = match &fault {
-            Fault::Conflict(_) => (&mut self.conflicts, Self::CONFLICTS),
-            Fault::UserGone(_) => (&mut self.gone, Self::GONE),
+            Fault::Conflict(_) | Fault::UserGone(_) => (&mut self.conflicts, Self::CONFLICTS),
             Fault::Stale(_) => (&mut self.stale, self.stale_limit),
             Fault::Final(_) => return Err(fault.into()),
         };
@@ -45,7 +41,7 @@ impl Tries {
         if *count >= limit {
             return Err(fault.into());
         }
-        if matches!(fault, Fault::Conflict(_)) {
+        if !matches!(fault, Fault::Stale(_)) {
             let pause = Self::PAUSE.saturating_mul(1 << self.conflicts.saturating_sub(1).min(8));
             tokio::time::sleep(pause.mul_f64(1.0 - fastrand::f64() / 2.0)).await;
         }

@@ -4,9 +4,10 @@ use crate::model::{InvalidTerms, NewDrop, Revision, Units, Window};
 use crate::rules::{Amendment, Command, Effect, Rejection};
 
 use super::START;
-use super::trial::{
-    HOLD, TICK, Trial, new_total, reserve, reserve_of, reserve_some, terms, units, variant,
+use super::commands::{
+    HOLD, TICK, new_total, reserve, reserve_of, reserve_some, terms, units, variant,
 };
+use super::trial::Trial;
 
 fn sizes(sizes: &[(&str, u32)]) -> Amendment {
     let variants = sizes.iter().map(|(name, total)| (variant(name), units(*total)));

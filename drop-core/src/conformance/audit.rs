@@ -2,7 +2,8 @@
 
 use crate::rules::Command;
 
-use super::trial::{HOLD, Trial, forget, release_any, reserve_of};
+use super::commands::{HOLD, forget, release_any, reserve_of};
+use super::trial::Trial;
 
 pub(super) async fn counts_the_rows(t: &Trial) {
     let drop_id = t.sized(&[("S", 9), ("M", 9)]).await;
@@ -21,10 +22,14 @@ pub(super) async fn counts_the_rows(t: &Trial) {
         assert_eq!(audit.drop_id, drop_id);
         assert_eq!(audit.revision.get(), t.revision(drop_id).await);
         assert_eq!(audit.as_of, t.now());
-        let counted: Vec<_> = audit.variants.iter().map(|size| {
-            let name = size.name.as_ref().map(ToString::to_string);
-            (name, size.held, size.completed, size.purchased, size.counters.total().get())
-        }).collect();
+        let counted: Vec<_> = audit
+            .variants
+            .iter()
+            .map(|size| {
+                let name = size.name.as_ref().map(ToString::to_string);
+                (name, size.held, size.completed, size.purchased, size.counters.total().get())
+            })
+            .collect();
         let size = |name: &str| Some(name.to_owned());
         assert_eq!(counted, [(size("S"), 1, 2, 2, 9), (size("M"), 3, 0, 0, 9)]);
         assert_eq!((audit.double_holders, audit.orphan_purchases), (0, 0));

@@ -3,10 +3,11 @@
 use crate::model::{DropId, Status};
 use crate::rules::{Batch, Command, Effect, Ledger, Outcome, Rejection};
 
-use super::trial::{
-    HOLD, TICK, Trial, apply, forget, new_total, purchase, purchased, release, release_any,
-    released, reserve, reserve_some, reserved,
+use super::commands::{
+    HOLD, TICK, forget, new_total, purchase, purchased, release, release_any, released, reserve,
+    reserve_some, reserved,
 };
+use super::trial::{Trial, apply};
 
 /// What each was answered, in a word or by its rejection.
 fn words(outcomes: &[Outcome]) -> Vec<String> {
@@ -81,7 +82,7 @@ pub(super) async fn is_the_same_as_one_by_one(t: &Trial) {
     let mut answers = Vec::new();
     for (drop_id, size) in [(together, 7), (apart, 1)] {
         let id = |number| crate::model::ReservationId::new(drop_id, number).expect("an id");
-        let commands = vec![
+        let commands = [
             reserve_some("ann", 2),
             reserve("bob"),
             purchase(id(1), "ann"),
@@ -220,7 +221,10 @@ pub(super) async fn defers_what_depends_on_unsettled_holds(t: &Trial) {
     let applied = t.apply(drop_id, commands).await;
     let expected = ["deferred", "OutOfStock", "ReservationExpired", "reserved"];
     assert_eq!(words(applied.outcomes()), expected);
-    let again = vec![release_any(crate::model::ReservationId::new(drop_id, total + 1).expect("an id")), reserve_some("buyer", total)];
+    let again = vec![
+        release_any(crate::model::ReservationId::new(drop_id, total + 1).expect("an id")),
+        reserve_some("buyer", total),
+    ];
     let applied = t.apply(drop_id, again).await;
     assert_eq!(words(applied.outcomes()), ["released", "reserved"]);
     assert_eq!(t.counts(drop_id).await, (0, total, 0));

@@ -128,6 +128,8 @@ macro_rules! conformance_cases {
                 takes_every_row_of_the_customer
                 writes_facts_that_are_complete
                 shows_the_purchasers_before
+                shows_purchasers_who_act_beside
+                shows_twice_who_bought_twice
                 of_a_stranger_is_refused
                 of_nothing_writes_nothing
                 then_reserve_in_one_batch

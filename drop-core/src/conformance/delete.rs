@@ -4,7 +4,8 @@ use crate::model::{DropId, Revision};
 use crate::rules::{Command, Rejection};
 use crate::store::{Deletion, DropPage, Scope};
 
-use super::trial::{ALL_CHANGES, HOLD, Trial, forget, name, release_any, reserve};
+use super::commands::{HOLD, forget, name, release_any, reserve};
+use super::trial::{ALL_CHANGES, Trial};
 
 async fn delete(t: &Trial, drop_id: DropId, force: bool) -> Deletion {
     t.store().delete_drop(drop_id, force).await.expect("an answer")

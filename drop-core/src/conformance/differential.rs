@@ -9,11 +9,9 @@ use crate::model::{
 use crate::rules::{Amendment, Applied, Batch, Command, Effect, Outcome};
 use crate::store::Scope;
 
-use super::model::Model;
-use super::trial::{
-    HOLD, LONGEST, TICK, Trial, apply, before, name, snapshot, terms, units, variant,
-};
-use super::{Dice, Rows};
+use super::commands::{HOLD, LONGEST, TICK, before, name, terms, units, variant};
+use super::trial::{Trial, apply, snapshot};
+use super::{Dice, Model, ModelRow, Rows};
 
 const USERS: [&str; 6] = ["amy", "Bob", "cat", "DAN", "eve", "fay"];
 const SIZES: [&str; 3] = ["S", "M", "L"];
@@ -30,25 +28,25 @@ struct Play {
 }
 
 pub(super) async fn single_commands_agree_with_the_model(t: &Trial) {
-    for seed in 1..=6 {
-        play(t, Play { seed, steps: 60, batch: 1, instances: 1 }).await;
+    for seed in 1..=4 {
+        play(t, Play { seed, steps: 50, batch: 1, instances: 1 }).await;
     }
 }
 
 pub(super) async fn batches_agree_with_the_model(t: &Trial) {
-    for seed in 101..=105 {
+    for seed in 101..=103 {
         play(t, Play { seed, steps: 40, batch: 9, instances: 1 }).await;
     }
 }
 
 pub(super) async fn two_instances_agree_with_the_model(t: &Trial) {
-    for seed in 201..=205 {
+    for seed in 201..=203 {
         play(t, Play { seed, steps: 50, batch: 3, instances: 2 }).await;
     }
 }
 
 pub(super) async fn crowded_batches_agree_with_the_model(t: &Trial) {
-    for seed in 301..=303 {
+    for seed in 301..=302 {
         play(t, Play { seed, steps: 12, batch: 150, instances: 2 }).await;
     }
 }
@@ -64,7 +62,8 @@ async fn play(t: &Trial, play: Play) {
         let at = next_time(&mut dice, &model, t.now());
         t.set(at).await;
         let count = dice.below(play.batch).saturating_add(1);
-        let commands: Vec<_> = (0..count).map(|_| command(&mut dice, drop_id, &model, at)).collect();
+        let commands: Vec<_> =
+            (0..count).map(|_| command(&mut dice, play.seed, drop_id, &model, at)).collect();
         let batch = Batch::new(drop_id, commands.clone()).expect("a batch");
         let instance = usize::try_from(dice.below(play.instances)).unwrap_or(0);
         let applied = apply(&*t.instance(instance), drop_id, commands).await;
@@ -126,8 +125,9 @@ fn next_time(dice: &mut Dice, model: &Model, now: Timestamp) -> Timestamp {
     later.max(now)
 }
 
-fn command(dice: &mut Dice, drop_id: DropId, model: &Model, at: Timestamp) -> Command {
-    let who = name(dice.pick(&USERS));
+fn command(dice: &mut Dice, seed: u64, drop_id: DropId, model: &Model, at: Timestamp) -> Command {
+    // Each run has users of its own, for a model knows of one drop only.
+    let who = name(&format!("{}_{seed}", dice.pick(&USERS)));
     match dice.below(100) {
         0..=44 => Command::Reserve {
             customer: who,
@@ -168,7 +168,8 @@ fn some_reservation(
     }
     let all: Vec<_> = rows.iter().collect();
     let active: Vec<_> = rows.iter().filter(|row| row.status == Status::Active).collect();
-    let row = if active.is_empty() || dice.one_in(4) { dice.pick(&all) } else { dice.pick(&active) };
+    let row =
+        if active.is_empty() || dice.one_in(4) { dice.pick(&all) } else { dice.pick(&active) };
     (id(row.number), Some(row.customer.clone()))
 }
 
@@ -242,9 +243,21 @@ async fn compare_reads(t: &Trial, drop_id: DropId, rows: &Rows, model: &Model, p
     let sales = t.purchases(&scope).await;
     let sold: Vec<_> = sales.iter().map(|sale| sale.purchase).collect();
     assert_eq!(sold, rows.purchases(), "{place}");
-    let buyers: Vec<_> = rows.buyers.iter().rev().take(3).map(|buyer| buyer.purchased_at).collect();
+    let mut bought: Vec<_> = completed(model).map(|row| row.updated_at).collect();
+    bought.sort_unstable_by_key(|at| std::cmp::Reverse(*at));
+    bought.truncate(3);
     let recent: Vec<_> = snapshot.recent.iter().map(|buyer| buyer.purchased_at).collect();
-    assert_eq!(recent, buyers, "newest purchasers: {place}");
+    assert_eq!(recent, bought, "newest purchasers: {place}");
+    for buyer in snapshot.recent {
+        let who = |row: &ModelRow| {
+            (&row.customer, row.updated_at) == (&buyer.username, buyer.purchased_at)
+        };
+        assert!(completed(model).any(who), "{buyer:?} bought nothing: {place}");
+    }
     let audit = t.store().audit(drop_id).await.expect("an audit").expect("a drop");
     assert!(audit.is_sound(), "{place}: {:?}", audit.findings());
+}
+
+fn completed(model: &Model) -> impl Iterator<Item = &ModelRow> {
+    model.rows().iter().filter(|row| row.status == Status::Completed)
 }

@@ -8,9 +8,7 @@ use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
 
 use crate::error::StoreError;
-use crate::model::{
-    DropId, DropSnapshot, NewDrop, ReservationId, Revision, Timestamp, Username,
-};
+use crate::model::{DropId, DropSnapshot, NewDrop, ReservationId, Revision, Timestamp, Username};
 use crate::rules::{Applied, Audit, Batch, Change};
 use crate::store::{Deletion, DropPage, Due, Held, Page, Reading, Sale, Scope, Store};
 
@@ -41,6 +39,7 @@ struct State {
     batches: Mutex<Vec<usize>>,
     waiting: Semaphore,
     gate: Semaphore,
+    looks: Semaphore,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +57,7 @@ impl Faulty {
             batches: Mutex::new(Vec::new()),
             waiting: Semaphore::new(0),
             gate: Semaphore::new(0),
+            looks: Semaphore::new(0),
         };
         Self { inner, state: Arc::new(state) }
     }
@@ -81,6 +81,14 @@ impl Faulty {
     pub async fn waits(&self) {
         if let Ok(permit) = self.state.waiting.acquire().await {
             permit.forget();
+        }
+    }
+
+    /// Waits until the lists that workers begin with were read `count` times more: deadlines,
+    /// heads, drops.
+    pub async fn looked(&self, count: u32) {
+        if let Ok(permits) = self.state.looks.acquire_many(count).await {
+            permits.forget();
         }
     }
 
@@ -155,7 +163,9 @@ impl Store for Faulty {
     }
 
     async fn snapshots(&self, page: &DropPage) -> Result<Vec<DropSnapshot>, StoreError> {
-        self.inner.snapshots(page).await
+        let drops = self.inner.snapshots(page).await;
+        self.state.looks.add_permits(1);
+        drops
     }
 
     async fn reservation(&self, id: ReservationId) -> Result<Option<Reading>, StoreError> {
@@ -171,7 +181,9 @@ impl Store for Faulty {
     }
 
     async fn due(&self, limit: usize) -> Result<Due, StoreError> {
-        self.inner.due(limit).await
+        let due = self.inner.due(limit).await;
+        self.state.looks.add_permits(1);
+        due
     }
 
     async fn heads(
@@ -179,7 +191,9 @@ impl Store for Faulty {
         after: Option<DropId>,
         limit: usize,
     ) -> Result<Vec<(DropId, Revision)>, StoreError> {
-        self.inner.heads(after, limit).await
+        let heads = self.inner.heads(after, limit).await;
+        self.state.looks.add_permits(1);
+        heads
     }
 
     async fn changes(

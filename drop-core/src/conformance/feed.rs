@@ -8,10 +8,8 @@ use crate::model::{DropId, Revision, Timestamp};
 use crate::rules::{Change, Command};
 use crate::store::Deletion;
 
-use super::trial::{
-    ALL_CHANGES, HOLD, TICK, Trial, apply, forget, new_total, purchase, release_any, reserve,
-    reserve_of,
-};
+use super::commands::{HOLD, TICK, forget, new_total, purchase, release_any, reserve, reserve_of};
+use super::trial::{ALL_CHANGES, Trial, apply};
 
 fn revisions(feed: &[Arc<Change>]) -> Vec<u64> {
     feed.iter().map(|change| change.revision.get()).collect()
@@ -49,11 +47,11 @@ pub(super) async fn has_every_change_once_in_order(t: &Trial) {
         let hold = t.hold(drop_id, who).await;
         times.push(t.now());
         t.pass(TICK).await;
-        t.done(drop_id, if who == "bob" {
-            release_any(hold.id())
-        } else {
-            purchase(hold.id(), who)
-        }).await;
+        t.done(
+            drop_id,
+            if who == "bob" { release_any(hold.id()) } else { purchase(hold.id(), who) },
+        )
+        .await;
         times.push(t.now());
     }
     let feed = t.feed(drop_id).await;
@@ -118,7 +116,7 @@ pub(super) async fn has_complete_facts(t: &Trial) {
     t.done(drop_id, Command::Expire).await;
     t.check(drop_id).await;
     let more = crate::rules::Amendment {
-        variants: vec![(super::trial::variant("L"), super::trial::units(3))],
+        variants: vec![(super::commands::variant("L"), super::commands::units(3))],
         ..Default::default()
     };
     t.done(drop_id, Command::Amend(more)).await;
@@ -163,8 +161,8 @@ pub(super) async fn hears_other_instances(t: &Trial) {
 }
 
 fn plain() -> crate::model::NewDrop {
-    let total = super::trial::units(1);
-    crate::model::NewDrop::plain(super::trial::terms(), total).expect("a drop")
+    let total = super::commands::units(1);
+    crate::model::NewDrop::plain(super::commands::terms(), total).expect("a drop")
 }
 
 pub(super) async fn keeps_the_newest_when_trimmed(t: &Trial) {

@@ -4,9 +4,10 @@ use crate::model::Units;
 use crate::rules::{Command, Effect, Outcome, Rejection};
 use crate::store::Scope;
 
-use super::trial::{
-    HOLD, TICK, Trial, forget, name, release_any, reserve, reserve_of, reserve_some, reserved,
+use super::commands::{
+    HOLD, TICK, forget, name, purchase, release_any, reserve, reserve_of, reserve_some, reserved,
 };
+use super::trial::Trial;
 
 pub(super) async fn takes_every_row_of_the_customer(t: &Trial) {
     let drop_id = t.sized(&[("S", 9), ("M", 9)]).await;
@@ -68,6 +69,31 @@ pub(super) async fn shows_the_purchasers_before(t: &Trial) {
     let recent = t.snapshot(drop_id).await.recent;
     let names: Vec<_> = recent.iter().map(|buyer| buyer.username.as_str()).collect();
     assert_eq!(names, ["bob"]);
+}
+
+pub(super) async fn shows_purchasers_who_act_beside(t: &Trial) {
+    let drop_id = t.plain(9).await;
+    let mut sales = Vec::new();
+    for who in ["amy", "bob", "cat", "dan"] {
+        sales.push(t.sell(drop_id, who).await);
+        t.pass(TICK).await;
+    }
+    let commands = vec![purchase(sales[0].id, "amy"), forget("dan"), reserve("cat")];
+    t.apply(drop_id, commands).await;
+    let recent = t.snapshot(drop_id).await.recent;
+    let names: Vec<_> = recent.iter().map(|buyer| buyer.username.as_str()).collect();
+    assert_eq!(names, ["cat", "bob", "amy"]);
+}
+
+pub(super) async fn shows_twice_who_bought_twice(t: &Trial) {
+    let drop_id = t.plain(9).await;
+    for who in ["bob", "bob", "cat", "dan"] {
+        t.sell(drop_id, who).await;
+    }
+    t.apply(drop_id, vec![forget("cat"), forget("dan")]).await;
+    let recent = t.snapshot(drop_id).await.recent;
+    let names: Vec<_> = recent.iter().map(|buyer| buyer.username.as_str()).collect();
+    assert_eq!(names, ["bob", "bob"], "in one moment, and still two purchases");
 }
 
 pub(super) async fn of_a_stranger_is_refused(t: &Trial) {

@@ -3,9 +3,8 @@
 use crate::model::{DropId, Units};
 use crate::rules::{Amendment, Command, Outcome, Rejection};
 
-use super::trial::{
-    HOLD, Trial, purchase, release, reserve, reserve_of, reserve_some, units,
-};
+use super::commands::{HOLD, purchase, release, reserve, reserve_of, reserve_some, units};
+use super::trial::Trial;
 
 async fn limited(t: &Trial, total: u32, limit: u32) -> DropId {
     t.drop_with(total, |terms| terms.limit = Some(units(limit))).await

@@ -6,7 +6,8 @@ use crate::model::{DropId, DropStatus, ReservationId, Window};
 use crate::store::{DropPage, Page, Scope};
 
 use super::START;
-use super::trial::{ALL, HOLD, TICK, Trial, name, reserve_some};
+use super::commands::{HOLD, TICK, name, reserve_some};
+use super::trial::{ALL, Trial};
 
 async fn ids(t: &Trial, status: Option<DropStatus>) -> Vec<DropId> {
     let page = DropPage { status, after: None, limit: 100 };

@@ -16,7 +16,7 @@
 //!
 //! struct InMemory;
 //!
-//! #[async_trait]
+//! #[async_trait(?Send)]
 //! impl Harness for InMemory {
 //!     async fn world(&self) -> Box<dyn World> {
 //!         let clock = Arc::new(ManualClock::new(START));
@@ -29,7 +29,7 @@
 //!     clock: Arc<ManualClock>,
 //! }
 //!
-//! #[async_trait]
+//! #[async_trait(?Send)]
 //! impl World for OneStore {
 //!     fn store(&self, _instance: usize) -> Arc<dyn Store> {
 //!         Arc::new(self.store.clone())
@@ -73,12 +73,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 
 use crate::model::{DropId, Timestamp};
 use crate::store::Store;
 
 mod cases;
+mod commands;
 mod dice;
 mod fault;
 mod model;
@@ -112,7 +113,7 @@ mod wreck;
 pub use cases::{CASES, Case, run};
 pub use dice::Dice;
 pub use fault::{Fault, Faulty};
-pub use model::Model;
+pub use model::{Model, ModelAnswer, ModelRow};
 pub use rows::Rows;
 
 #[doc(inline)]
@@ -125,18 +126,18 @@ pub const START: Timestamp = match Timestamp::from_micros(1_767_268_800_000_000)
 };
 
 /// How long a case may take. Only a case that hangs takes so long.
-pub const GUARD: Duration = Duration::from_secs(120);
+pub const GUARD: Duration = Duration::from_secs(60);
 
 /// Makes data sets of one store, each new, empty and apart from all others.
-#[async_trait]
-pub trait Harness: Send + Sync + 'static {
+#[async_trait(?Send)]
+pub trait Harness {
     /// A new data set whose time is [`START`] and stands still.
     async fn world(&self) -> Box<dyn World>;
 }
 
 /// One data set, and its time.
-#[async_trait]
-pub trait World: Send + Sync {
+#[async_trait(?Send)]
+pub trait World {
     /// The store, as one of two processes holds it. Instances 0 and 1 share the data set and
     /// as little else as can be: for a server, two pools; for what one process only may open,
     /// the same store.
@@ -157,4 +158,4 @@ pub trait World: Send + Sync {
 }
 
 /// Ends a stall.
-pub type Release = BoxFuture<'static, ()>;
+pub type Release = LocalBoxFuture<'static, ()>;

@@ -4,9 +4,8 @@ use crate::model::{ReservationId, Status};
 use crate::rules::{Amendment, Command, Rejection};
 use crate::store::{Deletion, Scope};
 
-use super::trial::{
-    HOLD, TICK, Trial, name, purchase, purchased, release, reserve_some, units,
-};
+use super::commands::{HOLD, TICK, name, purchase, purchased, release, reserve_some, units};
+use super::trial::Trial;
 
 pub(super) async fn sells_what_is_held(t: &Trial) {
     let drop_id = t.plain(3).await;
@@ -114,6 +113,7 @@ pub(super) async fn of_the_last_unit_says_sold_out_once(t: &Trial) {
     t.done(drop_id, purchase(last.id(), "bob")).await;
     let sold_out: Vec<_> = t.feed(drop_id).await.iter().map(|change| change.sold_out).collect();
     assert_eq!(sold_out, [false, false, false, false, true]);
-    let buyers: Vec<_> = t.feed(drop_id).await.iter().map(|change| change.purchasers.len()).collect();
+    let buyers: Vec<_> =
+        t.feed(drop_id).await.iter().map(|change| change.purchasers.len()).collect();
     assert_eq!(buyers, [0, 0, 1, 0, 1]);
 }

@@ -9,10 +9,10 @@ use crate::model::{ReservationId, Status, Window};
 use crate::rules::{Effect, Outcome, Rejection};
 
 use super::Dice;
-use super::trial::{
-    HOLD, TICK, Trial, apply, ask, before, purchase, purchased, release, reserve, reserve_of,
-    reserved, snapshot, tally, units,
+use super::commands::{
+    HOLD, TICK, before, purchase, purchased, release, reserve, reserve_of, reserved, tally, units,
 };
+use super::trial::{Trial, apply, ask, snapshot};
 
 /// Runs `count` tasks that begin together, and returns what each gave, in order.
 pub(super) async fn at_once<F>(count: usize, task: impl Fn(usize) -> F) -> Vec<F::Output>
@@ -47,13 +47,13 @@ fn word(answer: &Result<Effect, Rejection>) -> &'static str {
 }
 
 pub(super) async fn one_unit_for_many_gives_one_hold(t: &Trial) {
-    for _ in 0..4 {
+    for _ in 0..2 {
         let drop_id = t.plain(1).await;
         let answers = at_once(32, |index| {
             let store = t.instance(index);
             async move { ask(&*store, drop_id, reserve(&format!("user_{index}"))).await }
         });
-        let tally = tally(&answers.await, |answer| word(answer));
+        let tally = tally(&answers.await, word);
         assert_eq!(tally.into_iter().collect::<Vec<_>>(), [("held", 1), ("out of stock", 31)]);
         assert_eq!(t.counts(drop_id).await, (0, 1, 0));
         assert_eq!(t.revision(drop_id).await, 2);
@@ -66,7 +66,7 @@ pub(super) async fn few_units_for_many_are_all_held(t: &Trial) {
         let store = t.instance(index);
         async move { ask(&*store, drop_id, reserve(&format!("user_{index}"))).await }
     });
-    let tally = tally(&answers.await, |answer| word(answer));
+    let tally = tally(&answers.await, word);
     assert_eq!(tally.into_iter().collect::<Vec<_>>(), [("held", 7), ("out of stock", 33)]);
     assert_eq!(t.counts(drop_id).await, (0, 7, 0));
 }
@@ -79,7 +79,7 @@ pub(super) async fn one_user_at_once_gives_one_hold(t: &Trial) {
         async move { ask(&*store, drop_id, reserve(who)).await }
     });
     let answers = answers.await;
-    let words = tally(&answers, |answer| word(answer));
+    let words = tally(&answers, word);
     assert_eq!(words.into_iter().collect::<Vec<_>>(), [("extended", 23), ("held", 1)]);
     let ids = tally(answers, |answer| reserved(answer.expect("a hold")).0.id());
     assert_eq!(ids.len(), 1);
@@ -126,7 +126,7 @@ pub(super) async fn many_drops_at_once_are_apart(t: &Trial) {
         async move { ask(&*store, drop_id, reserve(&format!("user_{}", index % 5))).await }
     });
     for answers in answers.await.chunks(5) {
-        let words = tally(answers, |answer| word(answer));
+        let words = tally(answers, word);
         assert_eq!(words.into_iter().collect::<Vec<_>>(), [("held", 3), ("out of stock", 2)]);
     }
     for drop_id in drops {
@@ -135,7 +135,7 @@ pub(super) async fn many_drops_at_once_are_apart(t: &Trial) {
 }
 
 pub(super) async fn a_freed_unit_goes_to_one_of_those_who_wait(t: &Trial) {
-    for _ in 0..4 {
+    for _ in 0..3 {
         let drop_id = t.plain(1).await;
         let hold = t.hold(drop_id, "ann").await;
         let answers = at_once(12, |index| {
@@ -150,7 +150,7 @@ pub(super) async fn a_freed_unit_goes_to_one_of_those_who_wait(t: &Trial) {
         });
         let answers = answers.await;
         assert_eq!(t.row(hold.id()).await.status(), Status::Released);
-        let words = tally(&answers, |answer| word(answer));
+        let words = tally(&answers, word);
         let held = words.get("held").copied().unwrap_or(0);
         assert!(held <= 1, "{words:?}");
         assert_eq!(words.get("out of stock").copied().unwrap_or(0) + held, 11, "{words:?}");
@@ -160,7 +160,7 @@ pub(super) async fn a_freed_unit_goes_to_one_of_those_who_wait(t: &Trial) {
 }
 
 pub(super) async fn a_purchase_at_the_deadline_is_early_or_late(t: &Trial) {
-    for _ in 0..12 {
+    for _ in 0..8 {
         let drop_id = t.plain(1).await;
         let hold = t.hold(drop_id, "ann").await;
         t.set(before(hold.expires_at(), TICK)).await;
@@ -182,7 +182,7 @@ pub(super) async fn a_purchase_at_the_deadline_is_early_or_late(t: &Trial) {
 }
 
 pub(super) async fn a_closing_window_is_open_or_closed(t: &Trial) {
-    for _ in 0..12 {
+    for _ in 0..6 {
         let closes = t.now().saturating_add(HOLD);
         let window = Window::new(t.now(), Some(closes)).expect("a window");
         let drop_id = t.drop_with(20, |terms| terms.window = window).await;
@@ -212,7 +212,7 @@ pub(super) async fn many_sizes_and_quantities_never_oversell(t: &Trial) {
             let who = format!("user_{}", index % 10);
             let mut dice = Dice::new(u64::try_from(index).unwrap_or(0));
             let mut bought = 0;
-            for _ in 0..12 {
+            for _ in 0..8 {
                 let quantity = u32::try_from(dice.below(3)).unwrap_or(0).saturating_add(1);
                 let take = reserve_of(&who, dice.pick(&["S", "M"]), quantity);
                 let Ok(effect) = ask(&*store, drop_id, take).await else { continue };
@@ -246,7 +246,7 @@ pub(super) async fn readers_see_whole_commits(t: &Trial) {
         async move {
             let mut seen = Vec::new();
             let who = format!("user_{index}");
-            for round in 0..20_usize {
+            for round in 0..12_usize {
                 if index < 3 {
                     seen.push(snapshot(&*store, drop_id).await);
                     continue;

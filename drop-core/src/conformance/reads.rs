@@ -6,9 +6,8 @@ use crate::rules::Command;
 use crate::store::Scope;
 
 use super::START;
-use super::trial::{
-    HOLD, TICK, Trial, counts, name, purchase, release_any, reserve, snapshot, terms, units,
-};
+use super::commands::{HOLD, TICK, name, purchase, release_any, reserve, terms, units};
+use super::trial::{Trial, counts, snapshot};
 
 pub(super) async fn a_new_drop_as_it_was_made(t: &Trial) {
     let mut own = terms();
@@ -48,8 +47,10 @@ pub(super) async fn three_newest_purchasers(t: &Trial) {
         t.sell(drop_id, who).await;
         bought.insert(0, (who.to_owned(), t.now()));
         let recent = t.snapshot(drop_id).await.recent;
-        let read: Vec<_> =
-            recent.iter().map(|buyer| (buyer.username.as_str().to_owned(), buyer.purchased_at)).collect();
+        let read: Vec<_> = recent
+            .iter()
+            .map(|buyer| (buyer.username.as_str().to_owned(), buyer.purchased_at))
+            .collect();
         let shown = bought.len().min(3);
         assert_eq!(read, bought[..shown]);
     }
@@ -114,7 +115,8 @@ pub(super) async fn the_same_on_every_instance(t: &Trial) {
 
 pub(super) async fn names_as_they_were_written(t: &Trial) {
     let longest = "ü".repeat(DropName::MAX_CHARS);
-    let texts = ["', DROP TABLE drops; --", "Nike × Åsa \u{1f45f}", "\\x00 \"quoted\" %s {}", &longest];
+    let texts =
+        ["', DROP TABLE drops; --", "Nike × Åsa \u{1f45f}", "\\x00 \"quoted\" %s {}", &longest];
     for text in texts {
         let drop_name = DropName::new(text).expect("a name");
         let drop_id = t.drop_with(1, |terms| terms.name = drop_name.clone()).await;

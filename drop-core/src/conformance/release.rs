@@ -4,9 +4,8 @@ use crate::model::{ReservationId, Status};
 use crate::rules::Rejection;
 use crate::store::Deletion;
 
-use super::trial::{
-    HOLD, TICK, Trial, name, release, release_any, released, reserve_some,
-};
+use super::commands::{HOLD, TICK, name, release, release_any, released, reserve_some};
+use super::trial::Trial;
 
 pub(super) async fn gives_the_units_back(t: &Trial) {
     let drop_id = t.plain(3).await;

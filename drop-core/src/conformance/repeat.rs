@@ -5,9 +5,8 @@ use std::time::Duration;
 use crate::model::HoldPolicy;
 use crate::rules::Rejection;
 
-use super::trial::{
-    HOLD, LONGEST, TICK, Trial, release, reserve, reserve_of, reserve_some, reserved,
-};
+use super::commands::{HOLD, LONGEST, TICK, release, reserve, reserve_of, reserve_some, reserved};
+use super::trial::Trial;
 
 pub(super) async fn gives_the_same_hold_a_fresh_deadline(t: &Trial) {
     let drop_id = t.plain(2).await;

@@ -4,10 +4,11 @@ use crate::model::{NewDrop, Status, Units, VariantNo};
 use crate::rules::{Outcome, Rejection};
 use crate::store::{Deletion, Scope};
 
-use super::trial::{
-    HOLD, Trial, forget, name, new_total, purchase, release_any, reserve, reserve_some, reserved,
-    terms, units,
+use super::commands::{
+    HOLD, forget, name, new_total, purchase, release_any, reserve, reserve_some, reserved, terms,
+    units,
 };
+use super::trial::Trial;
 
 pub(super) async fn takes_a_unit(t: &Trial) {
     let drop_id = t.plain(3).await;

@@ -50,8 +50,11 @@ pub struct Rows {
     pub next_number: u32,
     /// Every reservation.
     pub reservations: BTreeMap<ReservationId, Reservation>,
-    /// Every buyer that is not forgotten, in the order of the decisions.
-    pub buyers: Vec<Purchaser>,
+    /// Its newest purchasers, newest first, as the last change has them.
+    pub recent: Vec<Purchaser>,
+    /// Everybody who bought and is not forgotten, in the order of the decisions. Complete where
+    /// the users are known, which a feed does not tell.
+    buyers: Vec<Purchaser>,
     users: Vec<User>,
 }
 
@@ -71,6 +74,7 @@ impl Rows {
             variants: variants.collect(),
             next_number: 1,
             reservations: BTreeMap::new(),
+            recent: Vec::new(),
             buyers: Vec::new(),
             users: Vec::new(),
         }
@@ -93,6 +97,7 @@ impl Rows {
             variants: Vec::new(),
             next_number: 1,
             reservations: BTreeMap::new(),
+            recent: Vec::new(),
             buyers: Vec::new(),
             users: Vec::new(),
         };
@@ -107,6 +112,12 @@ impl Rows {
     /// Unknown users who reserve become known.
     pub fn ledger(&mut self, batch: &Batch, as_of: Timestamp) -> Ledger {
         let as_of = as_of.max(self.as_of);
+        // Users are made before anything is loaded, whichever command brings them.
+        for command in batch.commands() {
+            if let Command::Reserve { customer, .. } = command {
+                self.meet(customer);
+            }
+        }
         let customers: Vec<_> =
             batch.commands().iter().map(|command| self.customer(command)).collect();
         let forgets = |id: UserId| {
@@ -200,6 +211,7 @@ impl Rows {
         self.as_of = change.as_of;
         self.variants.clone_from(&change.variants);
         self.next_number = change.next_number;
+        self.recent.clone_from(&change.recent);
     }
 
     /// A recount of the rows, against the counters.
@@ -260,25 +272,29 @@ impl Rows {
         self.reservations.values().rev().filter_map(Reservation::purchase).collect()
     }
 
+    /// The newest purchasers, newest first, counted anew. Of rows that decided for themselves;
+    /// a feed does not tell enough.
+    #[must_use]
+    pub fn newest_purchasers(&self) -> Vec<Purchaser> {
+        self.buyers.iter().rev().take(DropSnapshot::RECENT).cloned().collect()
+    }
+
     /// The user of this name, if it has reserved here.
     #[must_use]
     pub fn user(&self, username: &Username) -> Option<&User> {
         self.users.iter().find(|user| user.username == *username)
     }
 
-    fn customer(&mut self, command: &Command) -> Option<Customer> {
-        let username = command.customer()?;
-        let user = match self.user(username) {
-            Some(user) => user.clone(),
-            None if matches!(command, Command::Reserve { .. }) => {
-                let id = i64::try_from(self.users.len()).unwrap_or(i64::MAX).saturating_add(1);
-                let id = UserId::new(id).expect("few users");
-                let user = User { id, username: username.clone() };
-                self.users.push(user.clone());
-                user
-            }
-            None => return None,
-        };
+    fn meet(&mut self, username: &Username) {
+        if self.user(username).is_none() {
+            let id = i64::try_from(self.users.len()).unwrap_or(i64::MAX).saturating_add(1);
+            let id = UserId::new(id).expect("few users");
+            self.users.push(User { id, username: username.clone() });
+        }
+    }
+
+    fn customer(&self, command: &Command) -> Option<Customer> {
+        let user = self.user(command.customer()?)?.clone();
         let bought = self.reservations.values().filter_map(Reservation::purchase);
         let bought = bought.filter(|purchase| purchase.user_id == user.id);
         let bought = bought.map(|purchase| purchase.quantity).sum();

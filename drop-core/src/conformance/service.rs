@@ -12,8 +12,9 @@ use crate::service::{DropService, Reserve};
 use crate::store::Scope;
 
 use super::Faulty;
+use super::commands::{name, tally, terms, units};
 use super::races::at_once;
-use super::trial::{Trial, name, tally, terms, units};
+use super::trial::Trial;
 
 /// A service without workers on one instance of the store.
 fn service(t: &Trial, instance: usize) -> DropService {
@@ -139,7 +140,7 @@ async fn give_up_after<F: Future>(times: usize, future: F) -> Option<F::Output> 
 }
 
 pub(super) async fn cancelled_at_any_await_loses_nothing(t: &Trial) {
-    for times in 0..12 {
+    for times in 0..8 {
         let service = service(t, times);
         let drop_id = t.plain(5).await;
         let ask = || service.reserve(drop_id, Reserve::one("ann"));
@@ -220,7 +221,10 @@ pub(super) async fn deletes_a_user_over_several_drops(t: &Trial) {
     for _ in 0..2 {
         match updates.next().await {
             Some(Update::Changed(change)) => {
-                assert_eq!((change.stock().held(), change.stock().sold()), (Units::ONE, Units::ZERO));
+                assert_eq!(
+                    (change.stock().held(), change.stock().sold()),
+                    (Units::ONE, Units::ZERO)
+                );
                 told.push(change.drop_id);
             }
             other => panic!("{other:?}"),

@@ -1,17 +1,17 @@
 //! One case's world, and the shortest way to say what happens in it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::model::{
-    DropId, DropSnapshot, DropTerms, HoldPolicy, NewDrop, Purchase, Reservation, ReservationId,
-    Revision, Timestamp, Units, Username, VariantName,
+    DropId, DropSnapshot, DropTerms, NewDrop, Purchase, Reservation, ReservationId, Revision,
+    Timestamp,
 };
-use crate::rules::{Amendment, Applied, Batch, Change, Command, Effect, Outcome, Rejection};
+use crate::rules::{Applied, Batch, Change, Command, Effect, Outcome, Rejection};
 use crate::store::{Held, Page, Sale, Scope, Store};
 
+use super::commands::{purchase, purchased, reserve, reserved, terms, units, variant};
 use super::{Release, Rows, START, World};
 
 /// A world with what has been done in it.
@@ -31,13 +31,6 @@ impl std::fmt::Debug for Trial {
 pub(super) const ALL: Page = Page { before: None, limit: 1_000_000 };
 /// More changes than any case makes.
 pub(super) const ALL_CHANGES: usize = 1_000_000;
-/// The smallest step of time.
-pub(super) const TICK: Duration = Duration::from_micros(1);
-/// The hold of a drop, where a case does not say otherwise.
-pub(super) const HOLD: Duration = Duration::from_secs(60);
-/// The longest hold of a drop, where a case does not say otherwise.
-pub(super) const LONGEST: Duration = Duration::from_secs(300);
-
 impl Trial {
     pub(super) fn new(world: Box<dyn World>) -> Self {
         Self { world, now: Mutex::new(START), drops: Mutex::new(Vec::new()) }
@@ -54,13 +47,14 @@ impl Trial {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.now)
     }
 
     /// Sets the store's time.
     pub(super) async fn set(&self, at: Timestamp) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = at;
-        self.world.set_time(at).await;
+        if at != std::mem::replace(&mut *lock(&self.now), at) {
+            self.world.set_time(at).await;
+        }
     }
 
     /// Lets the store's time go on by `span`.
@@ -82,7 +76,11 @@ impl Trial {
     }
 
     /// A drop without variants whose terms `change` changes.
-    pub(super) async fn drop_with(&self, total: u32, change: impl FnOnce(&mut DropTerms)) -> DropId {
+    pub(super) async fn drop_with(
+        &self,
+        total: u32,
+        change: impl FnOnce(&mut DropTerms),
+    ) -> DropId {
         let mut terms = terms();
         change(&mut terms);
         let new = NewDrop::plain(terms, units(total)).expect("a drop");
@@ -115,7 +113,7 @@ impl Trial {
 
     /// Has a drop audited in the end that was not made through this trial.
     pub(super) fn note(&self, drop_id: DropId) {
-        self.drops.lock().unwrap_or_else(PoisonError::into_inner).push(drop_id);
+        lock(&self.drops).push(drop_id);
     }
 
     /// Applies a batch.
@@ -208,9 +206,9 @@ impl Trial {
 
     /// Audits every drop of the trial that is still there, and replays its feed.
     pub(super) async fn conclude(&self) {
-        let drops = self.drops.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for drop_id in drops {
-            self.check(drop_id).await;
+        let drops = lock(&self.drops).clone();
+        for some in drops.chunks(8) {
+            futures::future::join_all(some.iter().map(|drop_id| self.check(*drop_id))).await;
         }
     }
 
@@ -247,6 +245,10 @@ impl Trial {
         let sold: Vec<_> = self.purchases(&scope).await.iter().map(|sale| sale.purchase).collect();
         assert_eq!(sold, rows.purchases(), "purchases");
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Applies a batch; a store that was too busy is asked again.
@@ -288,101 +290,4 @@ pub(super) async fn snapshot(store: &dyn Store, drop_id: DropId) -> DropSnapshot
 pub(super) fn counts(snapshot: &DropSnapshot) -> (u32, u32, u32) {
     let stock = snapshot.stock();
     (stock.available().get(), stock.held().get(), stock.sold().get())
-}
-
-/// Terms of a drop that is always open, without limit, holding 60 s and 300 s at most.
-pub(super) fn terms() -> DropTerms {
-    let mut terms = DropTerms::new("Air One", "149.99").expect("terms");
-    terms.hold = HoldPolicy::new(HOLD, LONGEST).expect("a policy");
-    terms
-}
-
-pub(super) fn units(count: u32) -> Units {
-    Units::new(i64::from(count)).expect("units")
-}
-
-pub(super) fn variant(name: &str) -> VariantName {
-    VariantName::new(name).expect("a variant's name")
-}
-
-pub(super) fn name(text: &str) -> Username {
-    Username::new(text).expect("a username")
-}
-
-/// The moment `span` before `at`.
-pub(super) fn before(at: Timestamp, span: Duration) -> Timestamp {
-    let micros = i64::try_from(span.as_micros()).expect("a short span");
-    Timestamp::from_micros(at.as_micros().saturating_sub(micros)).expect("a time")
-}
-
-/// One unit of a drop without variants.
-pub(super) fn reserve(who: &str) -> Command {
-    reserve_some(who, 1)
-}
-
-/// Some units of a drop without variants.
-pub(super) fn reserve_some(who: &str, quantity: u32) -> Command {
-    Command::Reserve { customer: name(who), variant: None, quantity: units(quantity) }
-}
-
-/// Some units of a variant.
-pub(super) fn reserve_of(who: &str, size: &str, quantity: u32) -> Command {
-    let variant = Some(variant(size));
-    Command::Reserve { customer: name(who), variant, quantity: units(quantity) }
-}
-
-pub(super) fn purchase(id: ReservationId, who: &str) -> Command {
-    Command::Purchase { reservation: id, customer: name(who) }
-}
-
-pub(super) fn release(id: ReservationId, who: &str) -> Command {
-    Command::Release { reservation: id, customer: Some(name(who)) }
-}
-
-/// What the seller may: a release of any hold.
-pub(super) const fn release_any(id: ReservationId) -> Command {
-    Command::Release { reservation: id, customer: None }
-}
-
-pub(super) fn forget(who: &str) -> Command {
-    Command::Forget { customer: name(who) }
-}
-
-/// An amendment of nothing but the total.
-pub(super) fn new_total(total: u32) -> Command {
-    Command::Amend(Amendment { total: Some(units(total)), ..Amendment::default() })
-}
-
-/// The hold and whether it was there before.
-pub(super) fn reserved(effect: Effect) -> (Reservation, bool) {
-    match effect {
-        Effect::Reserved { reservation, extended } => (reservation, extended),
-        other => panic!("a hold was expected, not {other:?}"),
-    }
-}
-
-/// The purchase and whether it was made before.
-pub(super) fn purchased(effect: Effect) -> (Purchase, bool) {
-    match effect {
-        Effect::Purchased { purchase, repeated, .. } => (purchase, repeated),
-        other => panic!("a purchase was expected, not {other:?}"),
-    }
-}
-
-/// The reservation that was released.
-pub(super) fn released(effect: Effect) -> Reservation {
-    match effect {
-        Effect::Released { reservation } => reservation,
-        other => panic!("a release was expected, not {other:?}"),
-    }
-}
-
-/// How many of these are equal to what `of` says.
-pub(super) fn tally<T, K: Ord>(items: impl IntoIterator<Item = T>, of: impl Fn(T) -> K) -> BTreeMap<K, usize> {
-    let mut tally = BTreeMap::new();
-    for item in items {
-        let count: &mut usize = tally.entry(of(item)).or_default();
-        *count = count.saturating_add(1);
-    }
-    tally
 }

@@ -2,9 +2,8 @@
 
 use crate::rules::Rejection;
 
-use super::trial::{
-    Trial, counts, purchase, release_any, reserve, reserve_of, reserve_some, units, variant,
-};
+use super::commands::{purchase, release_any, reserve, reserve_of, reserve_some, units, variant};
+use super::trial::{Trial, counts};
 
 pub(super) async fn must_be_named_where_there_are_several(t: &Trial) {
     let drop_id = t.sized(&[("S", 1), ("M", 1)]).await;
@@ -32,14 +31,17 @@ pub(super) async fn have_stock_of_their_own(t: &Trial) {
     assert_eq!(large.claim().variant.get(), 2);
     t.buy(&large, "bob").await;
     let snapshot = t.snapshot(drop_id).await;
-    let each: Vec<_> = snapshot.variants.iter().map(|size| {
-        let stock = size.stock;
-        let name = size.name.clone().expect("a name");
-        (name, stock.total(), stock.held(), stock.sold())
-    }).collect();
-    let expect = |name: &str, total, held, sold| {
-        (variant(name), units(total), units(held), units(sold))
-    };
+    let each: Vec<_> = snapshot
+        .variants
+        .iter()
+        .map(|size| {
+            let stock = size.stock;
+            let name = size.name.clone().expect("a name");
+            (name, stock.total(), stock.held(), stock.sold())
+        })
+        .collect();
+    let expect =
+        |name: &str, total, held, sold| (variant(name), units(total), units(held), units(sold));
     assert_eq!(each, [expect("S", 1, 1, 0), expect("M", 3, 0, 0), expect("L", 2, 0, 2)]);
     assert_eq!(counts(&snapshot), (3, 1, 2));
     t.done(drop_id, release_any(small.id())).await;
@@ -55,7 +57,8 @@ pub(super) async fn are_named_exactly(t: &Trial) {
         let hold = t.hold_by(drop_id, reserve_of(&who, size, 1)).await;
         assert_eq!(hold.claim().variant.index(), index, "{size}");
     }
-    let named: Vec<_> = t.snapshot(drop_id).await.variants.into_iter().map(|size| size.name).collect();
+    let named: Vec<_> =
+        t.snapshot(drop_id).await.variants.into_iter().map(|size| size.name).collect();
     assert_eq!(named, sizes.map(|size| Some(variant(size))));
 }
 

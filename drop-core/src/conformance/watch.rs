@@ -9,15 +9,16 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::ManualClock;
-use crate::model::{DropId, DropStatus, Revision, Window};
+use crate::model::{DropId, DropStatus, Reservation, Revision, Window};
 use crate::rules::Change;
 use crate::runtime::{Update, Updates};
 use crate::service::{Builder, DropService, Reserve};
 use crate::store::Store;
 
-use super::START;
+use super::commands::{HOLD, TICK, before, purchase, reserve};
 use super::races::at_once;
-use super::trial::{HOLD, TICK, Trial, before, purchase, reserve};
+use super::trial::Trial;
+use super::{Faulty, START};
 
 const SECOND: Duration = Duration::from_secs(1);
 const NEVER: Duration = Duration::from_secs(1 << 31);
@@ -32,11 +33,13 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Workers that neither sweep nor poll, unless `set` says otherwise.
-    pub(super) fn start(store: Arc<dyn Store>, set: impl FnOnce(Builder) -> Builder) -> Self {
+    /// Workers that neither sweep nor poll, unless `set` says otherwise, and that have seen
+    /// what was there before them.
+    pub(super) async fn start(store: Arc<dyn Store>, set: impl FnOnce(Builder) -> Builder) -> Self {
         // Another time than the store's: it must not matter.
         let clock = Arc::new(ManualClock::new(before(START, 1000 * HOLD)));
-        let builder = DropService::builder_shared(store)
+        let store = Faulty::new(store);
+        let builder = DropService::builder(store.clone())
             .clock(clock.clone())
             .sweep_every(NEVER)
             .poll_every(NEVER);
@@ -44,6 +47,8 @@ impl Running {
         let updates = service.subscribe();
         let cancel = CancellationToken::new();
         let workers = tokio::spawn(workers.run(cancel.clone()));
+        // Deadlines, heads, upcoming drops, open drops.
+        store.looked(4).await;
         Self { service, updates, clock, cancel, workers }
     }
 
@@ -90,7 +95,7 @@ fn changed(update: &Update, drop_id: DropId) -> Option<Arc<Change>> {
 
 pub(super) async fn is_told_of_a_lapse_at_the_deadline(t: &Trial) {
     let drop_id = t.plain(2).await;
-    let mut running = Running::start(t.store(), |builder| builder);
+    let mut running = Running::start(t.store(), |builder| builder).await;
     let hold = running.service.reserve(drop_id, Reserve::one("ann")).await.expect("a hold");
     running.change(drop_id, 2).await;
     let deadline = hold.reservation.expires_at();
@@ -99,7 +104,7 @@ pub(super) async fn is_told_of_a_lapse_at_the_deadline(t: &Trial) {
     t.set(deadline).await;
     let lapse = running.change(drop_id, 4).await;
     assert_eq!(lapse.as_of, deadline);
-    assert_eq!(lapse.updated.iter().map(|row| row.id()).collect::<Vec<_>>(), [hold.id()]);
+    assert_eq!(lapse.updated.iter().map(Reservation::id).collect::<Vec<_>>(), [hold.id()]);
     assert_eq!(lapse.stock().available().get(), 1);
     t.set(second.reservation.expires_at()).await;
     let lapse = running.change(drop_id, 5).await;
@@ -109,7 +114,8 @@ pub(super) async fn is_told_of_a_lapse_at_the_deadline(t: &Trial) {
 
 pub(super) async fn finds_holds_of_another_instance_by_the_sweep(t: &Trial) {
     let drop_id = t.plain(1).await;
-    let mut running = Running::start(t.instance(0), |builder| builder.sweep_every(5 * SECOND));
+    let mut running =
+        Running::start(t.instance(0), |builder| builder.sweep_every(5 * SECOND)).await;
     super::trial::apply(&*t.instance(1), drop_id, vec![reserve("ann")]).await;
     t.pass(HOLD).await;
     let lapse = running.change(drop_id, 3).await;
@@ -123,7 +129,7 @@ pub(super) async fn settles_holds_from_before_it_started(t: &Trial) {
     t.pass(HOLD / 2).await;
     let hold = t.hold(live, "ann").await;
     t.pass(HOLD / 2).await;
-    let mut running = Running::start(t.store(), |builder| builder);
+    let mut running = Running::start(t.store(), |builder| builder).await;
     let lapse = running.change(lapsed, 3).await;
     assert_eq!(lapse.as_of, t.now());
     t.set(hold.expires_at()).await;
@@ -133,9 +139,9 @@ pub(super) async fn settles_holds_from_before_it_started(t: &Trial) {
 }
 
 pub(super) async fn is_told_of_another_services_changes(t: &Trial) {
-    let here = Running::start(t.instance(0), |builder| builder);
-    let mut there = Running::start(t.instance(1), |builder| builder.poll_every(SECOND));
-    let new = crate::model::NewDrop::plain(super::trial::terms(), super::trial::units(2));
+    let here = Running::start(t.instance(0), |builder| builder).await;
+    let mut there = Running::start(t.instance(1), |builder| builder.poll_every(SECOND)).await;
+    let new = crate::model::NewDrop::plain(super::commands::terms(), super::commands::units(2));
     let drop_id = here.service.create_drop(new.expect("a drop")).await.expect("a drop").id;
     t.note(drop_id);
     let hold = here.service.reserve(drop_id, Reserve::one("ann")).await.expect("a hold");
@@ -151,8 +157,8 @@ pub(super) async fn is_told_of_another_services_changes(t: &Trial) {
 pub(super) async fn has_every_change_once_and_in_order(t: &Trial) {
     let drop_id = t.plain(40).await;
     let mut running = [
-        Running::start(t.instance(0), |builder| builder.poll_every(SECOND).batch(1)),
-        Running::start(t.instance(1), |builder| builder.poll_every(SECOND).batch(1)),
+        Running::start(t.instance(0), |builder| builder.poll_every(SECOND).batch(1)).await,
+        Running::start(t.instance(1), |builder| builder.poll_every(SECOND).batch(1)).await,
     ];
     let services = running.each_ref().map(|running| running.service.clone());
     let answers = at_once(40, |index| {
@@ -244,10 +250,10 @@ pub(super) async fn is_told_when_a_window_opens_and_closes(t: &Trial) {
     let (opens, closes) = (START.saturating_add(hour), START.saturating_add(2 * hour));
     let window = Window::new(opens, Some(closes)).expect("a window");
     let before_it_ran = t.drop_with(1, |terms| terms.window = window).await;
-    let mut running = Running::start(t.store(), |builder| builder.poll_every(SECOND));
-    let mut own = super::trial::terms();
+    let mut running = Running::start(t.store(), |builder| builder.poll_every(SECOND)).await;
+    let mut own = super::commands::terms();
     own.window = window;
-    let new = crate::model::NewDrop::plain(own, super::trial::units(1)).expect("a drop");
+    let new = crate::model::NewDrop::plain(own, super::commands::units(1)).expect("a drop");
     let while_it_runs = running.service.create_drop(new).await.expect("a drop").id;
     t.note(while_it_runs);
     for (at, status) in [(opens, DropStatus::Open), (closes, DropStatus::Ended)] {
@@ -272,8 +278,8 @@ pub(super) async fn is_told_when_a_window_opens_and_closes(t: &Trial) {
 
 pub(super) async fn is_told_of_a_deletion(t: &Trial) {
     let drop_id = t.plain(2).await;
-    let mut here = Running::start(t.instance(0), |builder| builder.poll_every(SECOND));
-    let mut there = Running::start(t.instance(1), |builder| builder.poll_every(SECOND));
+    let mut here = Running::start(t.instance(0), |builder| builder.poll_every(SECOND)).await;
+    let mut there = Running::start(t.instance(1), |builder| builder.poll_every(SECOND)).await;
     let hold = here.service.reserve(drop_id, Reserve::one("ann")).await.expect("a hold");
     let command = purchase(hold.id(), "ann");
     t.done(drop_id, command).await;

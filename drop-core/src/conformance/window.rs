@@ -6,7 +6,8 @@ use crate::model::{DropId, Timestamp, Window};
 use crate::rules::{Amendment, Applied, Command, Outcome, Rejection};
 
 use super::START;
-use super::trial::{HOLD, TICK, Trial, apply, before, purchase, reserve, reserved};
+use super::commands::{HOLD, TICK, before, purchase, reserve, reserved};
+use super::trial::{Trial, apply};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -105,7 +106,12 @@ pub(super) async fn works_at_the_end_of_time(t: &Trial) {
 
 /// Asks for `command`, has it wait for the drop's lock where the world can hold one, and
 /// moves the time to `at` meanwhile. `true` where it certainly waited.
-async fn wait_until(t: &Trial, drop_id: DropId, command: Command, at: Timestamp) -> (Applied, bool) {
+async fn wait_until(
+    t: &Trial,
+    drop_id: DropId,
+    command: Command,
+    at: Timestamp,
+) -> (Applied, bool) {
     let stall = t.stall(drop_id).await;
     let store = t.instance(1);
     let mut waiting = tokio::spawn(async move { apply(&*store, drop_id, vec![command]).await });

@@ -100,7 +100,7 @@ pub(super) async fn a_corrupt_drop_stops_those_who_wait(t: &Trial) {
 
 pub(super) async fn a_lost_answer_converges(t: &Trial) {
     let store = Faulty::new(t.store());
-    let mut running = Running::start(std::sync::Arc::new(store.clone()), |builder| builder);
+    let mut running = Running::start(std::sync::Arc::new(store.clone()), |builder| builder).await;
     let service = running.service.clone();
     let drop_id = t.plain(3).await;
     service.reserve(drop_id, Reserve::one("bob")).await.expect("a hold");
@@ -133,7 +133,7 @@ pub(super) async fn a_lost_answer_converges(t: &Trial) {
 
 pub(super) async fn closing_finishes_what_was_accepted(t: &Trial) {
     let store = Faulty::new(t.store());
-    let running = Running::start(std::sync::Arc::new(store.clone()), |builder| builder);
+    let running = Running::start(std::sync::Arc::new(store.clone()), |builder| builder).await;
     let service = running.service.clone();
     let drop_id = t.plain(9).await;
     store.plan_wait();
@@ -167,7 +167,7 @@ pub(super) async fn closing_finishes_what_was_accepted(t: &Trial) {
 
 pub(super) async fn closing_waits_for_nobody_who_does_not_ask(t: &Trial) {
     let store = Faulty::new(t.store());
-    let running = Running::start(std::sync::Arc::new(store.clone()), |builder| builder);
+    let running = Running::start(std::sync::Arc::new(store.clone()), |builder| builder).await;
     let drop_id = t.plain(9).await;
     store.plan_wait();
     let mut idle = Box::pin(running.service.reserve(drop_id, Reserve::one("ann")));

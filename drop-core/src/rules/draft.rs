@@ -237,7 +237,14 @@ impl Draft {
         }
         let reject = |rejection: Rejection| Refusal::Rejected(rejection);
         let terms = amendment.terms(&self.ledger.terms).map_err(|terms| reject(terms.into()))?;
-        let variants = amendment.variants(&self.ledger.variants).map_err(reject)?;
+        let variants = match amendment.variants(&self.ledger.variants) {
+            Ok(variants) => variants,
+            // Holds that lapsed but were not loaded may be what is in the way.
+            Err(Rejection::StockBelowCommitted) if self.ledger.more_lapsed => {
+                return Err(Refusal::Deferred);
+            }
+            Err(rejection) => return Err(reject(rejection)),
+        };
         if terms != *self.ledger.terms || variants != self.ledger.variants {
             self.ledger.terms = Arc::new(terms);
             self.ledger.variants = variants;

@@ -23,6 +23,12 @@ struct State<T> {
     stopped: HashMap<DropId, StoreError>,
 }
 
+impl<T> State<T> {
+    fn check(&self, id: DropId) -> Result<(), StoreError> {
+        self.stopped.get(&id).map_or(Ok(()), |error| Err(error.clone()))
+    }
+}
+
 impl<T> Lanes<T> {
     pub(super) fn new() -> Self {
         let state = State { lanes: HashMap::new(), stopped: HashMap::new() };
@@ -32,10 +38,13 @@ impl<T> Lanes<T> {
     /// The lane of a drop, or why the drop is stopped.
     pub(super) fn lane(&self, id: DropId) -> Result<Arc<Lane<T>>, StoreError> {
         let mut state = self.lock();
-        if let Some(error) = state.stopped.get(&id) {
-            return Err(error.clone());
-        }
+        state.check(id)?;
         Ok(state.lanes.entry(id).or_insert_with(|| Arc::new(Lane::new())).clone())
+    }
+
+    /// Why the drop is stopped, if it is: what waits in its lane is not served then.
+    pub(super) fn check(&self, id: DropId) -> Result<(), StoreError> {
+        self.lock().check(id)
     }
 
     /// Forgets an idle lane. Lanes are handed out under the lock, so a lane that only this

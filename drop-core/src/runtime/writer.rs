@@ -66,7 +66,21 @@ impl Writer {
         drop_id: DropId,
         command: Command,
     ) -> Result<Answer, ServiceError> {
-        // Taken before the look at `is_closed`, so that `close` waits for whoever passed it.
+        let answer = self.enter(drop_id, command)?;
+        // The reply is dropped unsent only when the drain broke off inside the store.
+        answer.await.unwrap_or_else(|broken| {
+            Err(ServiceError::Store(StoreError::Unknown(Arc::new(broken))))
+        })
+    }
+
+    /// Queues a command, and starts the lane's drain where nobody drains it.
+    fn enter(
+        self: &Arc<Self>,
+        drop_id: DropId,
+        command: Command,
+    ) -> Result<oneshot::Receiver<Result<Answer, ServiceError>>, ServiceError> {
+        // Taken before the look at `is_closed`, so that `close` waits for whoever passed it;
+        // and given back before the answer is waited for, which the drain's own token covers.
         let _token = self.drains.token();
         if self.drains.is_closed() {
             return Err(ServiceError::Closed);
@@ -81,10 +95,7 @@ impl Writer {
             Ok(false) => {}
             Err(Refused::Full) => return Err(ServiceError::Busy),
         }
-        // The reply is dropped unsent only when the drain broke off inside the store.
-        answer.await.unwrap_or_else(|broken| {
-            Err(ServiceError::Store(StoreError::Unknown(Arc::new(broken))))
-        })
+        Ok(answer)
     }
 
     /// Stops a drop: everything further for it is answered with `error`.
@@ -134,6 +145,9 @@ impl Drain {
         }
         if commands.is_empty() {
             return;
+        }
+        if let Err(stopped) = self.writer.lanes.check(self.drop_id) {
+            return fail(replies, &stopped.into());
         }
         let batch = match Batch::new(self.drop_id, commands) {
             Ok(batch) => batch,

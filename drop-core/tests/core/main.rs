@@ -1,3 +1,6 @@
-//! drop-core from outside: properties of the rules, and the structure of the house.
+//! drop-core from outside: the rules without a store, the suite's own list, the structure.
 
+mod decide;
+mod history;
 mod structure;
+mod table;

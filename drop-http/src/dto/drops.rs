@@ -27,7 +27,7 @@ pub(crate) struct DropView<'a> {
     #[serde(serialize_with = "text")]
     updated_at: Timestamp,
     top_purchasers: Vec<PurchaserView<'a>>,
-    user_reservation: Option<OwnHold>,
+    user_reservation: Option<OwnHold<'a>>,
     status: &'static str,
     held_stock: u32,
     sold_count: u32,
@@ -62,8 +62,14 @@ impl<'a> DropView<'a> {
     }
 
     /// With the hold of the one who asks.
-    pub(crate) fn held_by(mut self, own: Option<OwnHold>) -> Self {
-        self.user_reservation = own;
+    pub(crate) fn held_by(mut self, own: Option<Reservation>) -> Self {
+        self.user_reservation = own.map(|hold| OwnHold {
+            id: hold.id().get(),
+            expires_at: hold.expires_at(),
+            quantity: hold.claim().quantity.get(),
+            variant: self.variants.get(hold.claim().variant.index()).and_then(|own| own.name),
+            price: hold.claim().price,
+        });
         self
     }
 }
@@ -85,19 +91,17 @@ impl<'a> DropAnswer<'a> {
     }
 }
 
-/// `userReservation`.
-#[derive(Clone, Copy, Debug, Serialize)]
+/// `userReservation`: enough to go on with a hold after a reload.
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct OwnHold {
+struct OwnHold<'a> {
     id: i64,
     #[serde(serialize_with = "text")]
     expires_at: Timestamp,
-}
-
-impl From<&Reservation> for OwnHold {
-    fn from(reservation: &Reservation) -> Self {
-        Self { id: reservation.id().get(), expires_at: reservation.expires_at() }
-    }
+    quantity: u32,
+    variant: Option<&'a str>,
+    #[serde(serialize_with = "text")]
+    price: drop_core::model::Price,
 }
 
 /// One of `topPurchasers`.

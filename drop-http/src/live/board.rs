@@ -1,21 +1,19 @@
 //! The drops as they are now, and what watchers are told when they change.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::sync::Arc;
 use std::time::Duration;
 
 use drop_core::Update;
-use drop_core::model::{DropId, DropSnapshot, DropStatus, Revision, Timestamp, Username};
+use drop_core::model::{DropId, DropSnapshot, DropStatus, Revision, Timestamp};
 use drop_core::rules::Change;
 
-use crate::dto::{Deleted, DropNews, DropView, PurchaseCompleted, SoldOut, StockUpdated};
+#[cfg(feature = "socketio")]
+use crate::dto::StockUpdated;
+use crate::dto::{Deleted, DropNews, SoldOut};
 
+use super::entry::{Entry, Listener};
 use super::frame::Event;
-
-/// What the board says, in order. The one who listens numbers and writes it.
-pub(super) trait Listener {
-    fn event(&mut self, drop_id: DropId, event: Event, payload: &impl serde::Serialize);
-}
 
 /// What is left to do after an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,98 +34,6 @@ pub(super) struct Board {
     due: BTreeSet<(Timestamp, DropId)>,
     /// Within this long after it was told, a drop's stock is not told again.
     window: Duration,
-}
-
-#[derive(Debug)]
-struct Entry {
-    snapshot: DropSnapshot,
-    /// The drop as JSON, as long as it and its status are what they were.
-    rendered: Option<(DropStatus, Arc<str>)>,
-    /// When stock was last told.
-    told_at: Option<Timestamp>,
-    /// When it is to be told next, if something is kept back.
-    due: Option<Timestamp>,
-    stock_moved: bool,
-    /// Who bought since stock was last told.
-    buyers: VecDeque<Username>,
-}
-
-impl Entry {
-    /// Purchases of one drop that are told after one `stockUpdated`; of more than that, the
-    /// newest.
-    const MAX_BUYERS: usize = 1024;
-
-    fn new(snapshot: DropSnapshot) -> Self {
-        Self {
-            snapshot,
-            rendered: None,
-            told_at: None,
-            due: None,
-            stock_moved: false,
-            buyers: VecDeque::new(),
-        }
-    }
-
-    fn replace(&mut self, snapshot: &DropSnapshot) {
-        if snapshot.revision >= self.snapshot.revision {
-            self.snapshot = snapshot.clone();
-            self.rendered = None;
-        }
-    }
-
-    fn change(&mut self, change: &Change) {
-        if change.revision > self.snapshot.revision {
-            let snapshot = &mut self.snapshot;
-            snapshot.revision = change.revision;
-            snapshot.as_of = change.as_of;
-            snapshot.updated_at = change.as_of;
-            snapshot.variants.clone_from(&change.variants);
-            snapshot.recent.clone_from(&change.recent);
-            if let Some(terms) = &change.terms {
-                snapshot.terms = terms.clone();
-            }
-            self.rendered = None;
-        }
-        // Told even if the state was read in the meantime: not the state is news, but that
-        // it moved and who bought.
-        self.stock_moved |= change.moved;
-        self.buyers.extend(change.purchasers.iter().map(|buyer| buyer.username.clone()));
-        while self.buyers.len() > Self::MAX_BUYERS {
-            self.buyers.pop_front();
-        }
-    }
-
-    /// Tells what was kept back: the stock, then who bought. All of it has the drop's newest
-    /// version, because it shows the newest state.
-    fn tell(&mut self, now: Timestamp, listener: &mut impl Listener) {
-        let id = self.snapshot.id;
-        if self.stock_moved {
-            listener.event(id, Event::StockUpdated, &StockUpdated::new(&self.snapshot));
-            self.stock_moved = false;
-            self.told_at = Some(now);
-        }
-        for buyer in std::mem::take(&mut self.buyers) {
-            let payload = PurchaseCompleted::new(&self.snapshot, &buyer);
-            listener.event(id, Event::PurchaseCompleted, &payload);
-        }
-    }
-
-    fn render(&mut self, server_time: Timestamp) -> Arc<str> {
-        let status = self.snapshot.status(server_time);
-        if let Some((_, json)) = self.rendered.as_ref().filter(|(known, _)| *known == status) {
-            return json.clone();
-        }
-        let view = DropView::new(&self.snapshot, server_time);
-        let json: Arc<str> = match serde_json::to_string(&view) {
-            Ok(json) => json.into(),
-            Err(error) => {
-                tracing::error!(%error, "a drop cannot be written");
-                "null".into()
-            }
-        };
-        self.rendered = Some((status, json.clone()));
-        json
-    }
 }
 
 impl Board {
@@ -193,16 +99,18 @@ impl Board {
 
     fn changed(&mut self, change: &Change, now: Timestamp, listener: &mut impl Listener) -> Next {
         let id = change.drop_id;
-        if !self.entries.contains_key(&id) {
-            let Some(created) = created(change) else {
-                return Next::Read(id);
-            };
-            self.insert(created);
-        }
-        let Some(entry) = self.entries.get_mut(&id) else {
-            return Next::Done;
+        let entry = match self.entries.entry(id) {
+            btree_map::Entry::Occupied(known) => known.into_mut(),
+            btree_map::Entry::Vacant(place) => match Entry::created(change) {
+                Some(created) => place.insert(created),
+                None => return Next::Read(id),
+            },
         };
         entry.change(change);
+        if change.revision == Revision::FIRST {
+            // The drop itself is the news, and its stock is in there.
+            entry.stock_moved = false;
+        }
         if change.terms.is_some() {
             self.announce(id, Event::DropChanged, change.as_of, now, listener);
         }
@@ -221,7 +129,7 @@ impl Board {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if !entry.stock_moved && entry.buyers.is_empty() {
+        if !entry.has_news() {
             return;
         }
         match entry.told_at.map(|told_at| told_at.saturating_add(self.window)) {
@@ -337,17 +245,5 @@ impl Board {
     }
 }
 
-/// The drop that a change created.
-fn created(change: &Change) -> Option<DropSnapshot> {
-    let terms = change.terms.as_ref().filter(|_| change.revision == Revision::FIRST)?;
-    Some(DropSnapshot {
-        id: change.drop_id,
-        revision: change.revision,
-        as_of: change.as_of,
-        terms: terms.clone(),
-        variants: change.variants.clone(),
-        recent: change.recent.clone(),
-        created_at: change.as_of,
-        updated_at: change.as_of,
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The board and the stream of frames under one lock.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,13 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{Metrics, Transport};
 
-use super::board::{Board, Listener, Next};
+use super::board::{Board, Next};
+use super::entry::Listener;
+use super::filter::Filter;
 use super::frame::{Event, Frame, News, Position, Snapshot, Written};
 use super::seats::{Seat, Seats};
 use super::timeline::Timeline;
-
-/// Which drops a watcher wants; `None` is all.
-pub(crate) type Filter = Option<BTreeSet<DropId>>;
 
 /// What one who joins the stream begins with: the present state, or what was missed; and
 /// everything after it.
@@ -57,8 +56,17 @@ struct State {
     board: Board,
     stream: Stream,
     timeline: Timeline,
-    /// The list of all drops as it was at a frame.
-    list: Option<(Timestamp, Arc<str>)>,
+    /// All drops, written; until something changes.
+    list: Option<List>,
+}
+
+/// Drops as newcomers get them: a crowd that reconnects is given one and the same.
+#[derive(Clone, Debug)]
+struct List {
+    at: Timestamp,
+    drops: Arc<str>,
+    #[cfg(feature = "socketio")]
+    stock: Option<Arc<[Box<serde_json::value::RawValue>]>>,
 }
 
 /// Numbers, writes, keeps and sends frames.
@@ -74,8 +82,6 @@ struct Stream {
 impl Live {
     /// How long a new socket waits for a hub that has just been started.
     const PATIENCE: Duration = Duration::from_secs(5);
-    /// For so long a list is good whose drops did not change: only statuses hang on time.
-    const LIST_LASTS: Duration = Duration::from_millis(50);
 
     pub(crate) fn new(bounds: Bounds, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         let (sender, _) = broadcast::channel(bounds.backlog.max(1));
@@ -121,8 +127,9 @@ impl Live {
         let mut ready = self.ready.subscribe();
         let waiting = tokio::time::timeout(Self::PATIENCE, ready.wait_for(|ready| *ready));
         tokio::select! {
-            done = waiting => matches!(done, Ok(Ok(_))),
+            biased;
             () = self.closing.cancelled() => false,
+            done = waiting => matches!(done, Ok(Ok(_))),
         }
     }
 
@@ -208,22 +215,51 @@ impl Live {
 impl State {
     fn snapshot(&mut self, filter: &Filter, now: Timestamp) -> Snapshot {
         let server_time = self.timeline.at(now);
-        let drops = match (filter, &self.list) {
-            (Some(only), _) => self.board.render(Some(only), server_time).into(),
-            (None, Some((at, list))) if server_time.since(*at) < Live::LIST_LASTS => list.clone(),
-            (None, _) => {
-                let list: Arc<str> = self.board.render(None, server_time).into();
-                self.list = Some((server_time, list.clone()));
-                list
-            }
-        };
+        let list = self.list(filter, server_time);
         Snapshot {
             position: self.stream.position.clone(),
-            drops,
+            drops: list.drops,
             #[cfg(feature = "socketio")]
-            stock: self.board.stock(filter.as_ref(), server_time),
+            stock: list.stock.unwrap_or_default(),
             server_time,
         }
+    }
+
+    fn list(&mut self, filter: &Filter, server_time: Timestamp) -> List {
+        if filter.named().is_some() {
+            return self.render(filter, server_time);
+        }
+        let fresh = self.list.take().filter(|list| list.serves(filter, server_time));
+        let list = fresh.unwrap_or_else(|| self.render(filter, server_time));
+        self.list = Some(list.clone());
+        list
+    }
+
+    fn render(&mut self, filter: &Filter, server_time: Timestamp) -> List {
+        let board = &mut self.board;
+        List {
+            at: server_time,
+            drops: board.render(filter.named(), server_time).into(),
+            #[cfg(feature = "socketio")]
+            stock: filter.wants_stock().then(|| board.stock(filter.named(), server_time).into()),
+        }
+    }
+}
+
+impl List {
+    /// For so long a list is good whose drops did not change: only statuses hang on time.
+    const LASTS: Duration = Duration::from_millis(50);
+
+    #[cfg_attr(
+        not(feature = "socketio"),
+        expect(unused_variables, reason = "only Socket.IO wants more than the list")
+    )]
+    fn serves(&self, filter: &Filter, server_time: Timestamp) -> bool {
+        #[cfg(feature = "socketio")]
+        if filter.wants_stock() && self.stock.is_none() {
+            return false;
+        }
+        server_time >= self.at && server_time.since(self.at) < Self::LASTS
     }
 }
 

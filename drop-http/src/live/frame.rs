@@ -120,7 +120,7 @@ pub(crate) struct Snapshot {
     pub(crate) drops: Arc<str>,
     /// The payload of `stockUpdated` of each, where somebody wants them.
     #[cfg(feature = "socketio")]
-    pub(crate) stock: Vec<Box<serde_json::value::RawValue>>,
+    pub(crate) stock: Arc<[Box<serde_json::value::RawValue>]>,
     pub(crate) server_time: Timestamp,
 }
 

@@ -13,13 +13,16 @@
 
 mod board;
 mod channel;
+mod entry;
+mod filter;
 mod frame;
 mod hub;
 mod seats;
 mod subscription;
 mod timeline;
 
-pub(crate) use channel::{Bounds, Filter, Live};
+pub(crate) use channel::{Bounds, Live};
+pub(crate) use filter::Filter;
 pub(crate) use frame::Position;
 #[cfg(feature = "socketio")]
 pub(crate) use frame::{Event, SNAPSHOT, Snapshot};

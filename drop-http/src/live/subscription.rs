@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::channel::{Filter, Joined, Live};
+use super::channel::{Joined, Live};
+use super::filter::Filter;
 use super::frame::{Frame, News, Position, Snapshot, Written};
 
 /// What a watcher is given next.
@@ -57,16 +58,12 @@ impl Subscription {
             };
             match &frame.news {
                 News::Resync => return self.again(),
-                News::Event(written) if self.wants(written) => {
+                News::Event(written) if self.filter.wants(written.drop_id) => {
                     return Some(Item::Event(written.clone()));
                 }
                 News::Event(_) => {}
             }
         }
-    }
-
-    fn wants(&self, written: &Written) -> bool {
-        self.filter.as_ref().is_none_or(|only| only.contains(&written.drop_id))
     }
 
     fn again(&mut self) -> Option<Item> {

@@ -16,13 +16,13 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use drop_core::model::{DropId, DropStatus, Username};
+use drop_core::model::{DropId, DropStatus, Reservation, Username};
 use drop_core::store::{DropPage, Page, Scope};
 use drop_core::{Rejection, ServiceError};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::dto::{AmendBody, CreateBody, DropAnswer, DropView, OwnHold};
+use crate::dto::{AmendBody, CreateBody, DropAnswer, DropView};
 use crate::error::{About, Problem};
 use crate::etag;
 use crate::extract::{self, Admin, Input, Params, Segment};
@@ -83,15 +83,16 @@ fn status(word: Option<&str>) -> Result<Option<DropStatus>, Problem> {
 
 /// The live holds of the one who asks. Who is nobody holds nothing: the seed's page asks with
 /// whatever stands in its name field.
-async fn own_holds(app: &App, username: Option<&str>) -> Result<HashMap<DropId, OwnHold>, Problem> {
+async fn own_holds(
+    app: &App,
+    username: Option<&str>,
+) -> Result<HashMap<DropId, Reservation>, Problem> {
     let Some(username) = username.and_then(|text| Username::new(text).ok()) else {
         return Ok(HashMap::new());
     };
     let page = Page { before: None, limit: MAX_LIMIT };
     let holds = app.service.holds(&Scope::Customer(username), page).await.map_err(refused)?;
-    let each = holds
-        .iter()
-        .map(|held| (held.reservation.id().drop_id(), OwnHold::from(&held.reservation)));
+    let each = holds.iter().map(|held| (held.reservation.id().drop_id(), held.reservation));
     Ok(each.collect())
 }
 

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::error::Problem;
-use crate::live::{Event, Item, Live, SNAPSHOT, Seat, Snapshot, Subscription};
+use crate::live::{Event, Filter, Item, Live, SNAPSHOT, Seat, Snapshot, Subscription};
 use crate::metrics::Transport;
 
 /// Clients have nothing to say but the protocol's own packets.
@@ -123,7 +123,7 @@ fn welcome(socket: SocketRef, live: Arc<Live>) {
 struct Gone;
 
 async fn serve(socket: &SocketRef, live: &Arc<Live>, seat: &Seat) -> Gone {
-    let mut subscription = Subscription::begin(live.clone(), None, None);
+    let mut subscription = Subscription::begin(live.clone(), Filter::all_and_stock(), None);
     while let Some(item) = subscription.next().await {
         let sent = match item {
             Item::First(snapshot) => present(socket, live, &snapshot).await,
@@ -147,7 +147,7 @@ async fn present(socket: &SocketRef, live: &Live, snapshot: &Snapshot) -> Result
         Ok(payload) => emit(socket, live, SNAPSHOT, &payload).await?,
         Err(error) => tracing::error!(%error, "a snapshot cannot be written"),
     }
-    for payload in &snapshot.stock {
+    for payload in snapshot.stock.iter() {
         emit(socket, live, Event::StockUpdated.name(), payload).await?;
     }
     Ok(())

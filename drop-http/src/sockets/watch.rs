@@ -20,13 +20,13 @@ impl WatchParams {
     /// The drops that are named, separated by commas.
     pub(super) fn filter(&self) -> Result<Filter, Problem> {
         let Some(text) = self.drops.as_deref() else {
-            return Ok(None);
+            return Ok(Filter::all());
         };
         let ids: Result<BTreeSet<DropId>, _> =
             text.split(',').take(MAX_NAMED.saturating_add(1)).map(str::parse).collect();
         match ids {
             Ok(ids) if ids.len() <= MAX_NAMED && text.split(',').count() <= MAX_NAMED => {
-                Ok(Some(ids))
+                Ok(Filter::only(ids))
             }
             _ => Err(Problem::validation(format!(
                 "drops must be up to {MAX_NAMED} ids, separated by commas"
@@ -37,11 +37,11 @@ impl WatchParams {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_NAMED, WatchParams};
+    use super::{Filter, MAX_NAMED, WatchParams};
 
     fn count(text: &str) -> Option<usize> {
         let params = WatchParams { drops: Some(text.to_owned()) };
-        params.filter().ok().map(|ids| ids.map_or(0, |ids| ids.len()))
+        params.filter().ok().map(|filter| filter.count())
     }
 
     #[test]
@@ -54,6 +54,6 @@ mod tests {
         let many = |n: usize| (1..=n).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
         assert_eq!(count(&many(MAX_NAMED)), Some(MAX_NAMED));
         assert_eq!(count(&many(MAX_NAMED + 1)), None);
-        assert!(WatchParams { drops: None }.filter().is_ok_and(|all| all.is_none()));
+        assert!(WatchParams { drops: None }.filter().is_ok_and(|filter| filter == Filter::all()));
     }
 }

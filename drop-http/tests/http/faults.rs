@@ -1,7 +1,6 @@
 //! A store that fails: what the client is told, and what not.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,11 +22,12 @@ const SECRET: &str = "postgres://admin:hunter2@db";
 #[derive(Debug)]
 pub(crate) struct Faulty {
     pub(crate) store: MemoryStore,
-    fault: AtomicU8,
+    fault: tokio::sync::watch::Sender<Fault>,
+    /// Whether single drops cannot be read until this is over.
+    pub(crate) slow_reads: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[repr(u8)]
 pub(crate) enum Fault {
     None,
     Contended,
@@ -39,30 +39,23 @@ pub(crate) enum Fault {
     Hang,
 }
 
-const FAULTS: [Fault; 8] = [
-    Fault::None,
-    Fault::Contended,
-    Fault::Unavailable,
-    Fault::Unknown,
-    Fault::Corrupt,
-    Fault::Backend,
-    Fault::Panic,
-    Fault::Hang,
-];
-
 impl Faulty {
     pub(crate) fn new(store: MemoryStore) -> Arc<Self> {
-        Arc::new(Self { store, fault: AtomicU8::new(0) })
+        Arc::new(Self {
+            store,
+            fault: tokio::sync::watch::Sender::new(Fault::None),
+            slow_reads: tokio::sync::Mutex::new(()),
+        })
     }
 
     pub(crate) fn fail(&self, fault: Fault) {
-        let index = FAULTS.iter().position(|candidate| *candidate == fault).unwrap();
-        self.fault.store(u8::try_from(index).unwrap(), Ordering::SeqCst);
+        self.fault.send_replace(fault);
     }
 
     async fn gate(&self) -> Result<(), StoreError> {
         let cause = || Arc::new(std::io::Error::other(SECRET));
-        match FAULTS[usize::from(self.fault.load(Ordering::SeqCst))] {
+        let fault = *self.fault.borrow();
+        match fault {
             Fault::None => Ok(()),
             Fault::Contended => Err(StoreError::Contended(cause())),
             Fault::Unavailable => Err(StoreError::Unavailable(cause())),
@@ -70,7 +63,11 @@ impl Faulty {
             Fault::Corrupt => Err(StoreError::Corrupt(cause())),
             Fault::Backend => Err(StoreError::Backend(cause())),
             Fault::Panic => panic!("{SECRET}"),
-            Fault::Hang => std::future::pending().await,
+            Fault::Hang => {
+                let mut fault = self.fault.subscribe();
+                fault.wait_for(|fault| *fault == Fault::None).await.unwrap();
+                Ok(())
+            }
         }
     }
 }
@@ -109,6 +106,7 @@ impl Store for Faulty {
     }
     async fn snapshot(&self, id: DropId) -> Result<Option<DropSnapshot>, StoreError> {
         self.gate().await?;
+        let _slow = self.slow_reads.lock().await;
         self.store.snapshot(id).await
     }
     async fn snapshots(&self, page: &DropPage) -> Result<Vec<DropSnapshot>, StoreError> {

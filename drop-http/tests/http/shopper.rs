@@ -41,7 +41,7 @@ async fn a_drop_on_the_wire() {
             "createdAt": NOW,
             "updatedAt": NOW,
             "topPurchasers": [{"username": "Ann", "purchasedAt": NOW}],
-            "userReservation": {"id": hold, "expiresAt": "2026-01-01T12:01:00.000Z"},
+            "userReservation": {"id": hold, "expiresAt": "2026-01-01T12:01:00.000Z", "quantity": 1, "variant": null, "price": "149.99"},
             "status": "open",
             "heldStock": 1,
             "soldCount": 1,

@@ -19,7 +19,7 @@ mod file {
 
 struct InMemory;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Harness for InMemory {
     async fn world(&self) -> Box<dyn World> {
         let clock = Arc::new(ManualClock::new(START));
@@ -32,7 +32,7 @@ struct MemoryWorld {
     clock: Arc<ManualClock>,
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl World for MemoryWorld {
     fn store(&self, _instance: usize) -> Arc<dyn Store> {
         Arc::new(self.store.clone())
@@ -53,7 +53,7 @@ impl World for MemoryWorld {
 
 struct InFile;
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Harness for InFile {
     async fn world(&self) -> Box<dyn World> {
         let directory = TempDir::new().unwrap();
@@ -70,7 +70,7 @@ struct FileWorld {
     clock: Arc<ManualClock>,
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl World for FileWorld {
     fn store(&self, _instance: usize) -> Arc<dyn Store> {
         Arc::new(self.store.clone().unwrap())

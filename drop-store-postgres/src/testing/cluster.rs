@@ -2,7 +2,8 @@
 
 use std::env;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -17,14 +18,23 @@ use super::guardian::Guardian;
 use super::programs::Programs;
 use super::ClusterError;
 
-/// How the private server differs from its defaults. It stays as durable as it is.
-const SETTINGS: [(&str, &str); 5] = [
+/// How the private server differs from its defaults. It stays as durable as it is; only its
+/// housekeeping is rarer, which with a hundred databases would be most of its work.
+const SETTINGS: [(&str, &str); 8] = [
     ("listen_addresses", "127.0.0.1"),
     ("unix_socket_directories", ""),
     ("max_connections", "300"),
     ("shared_buffers", "128MB"),
     ("fsync", "on"),
+    ("autovacuum_naptime", "10min"),
+    ("checkpoint_timeout", "30min"),
+    ("max_wal_size", "1GB"),
 ];
+
+/// A file system in memory, where a machine has one.
+const MEMORY: &str = "/dev/shm";
+/// What must be free there, in KiB.
+const MEMORY_NEEDED: u64 = 2 * 1024 * 1024;
 
 /// A PostgreSQL server for tests: a private one on a free port of 127.0.0.1, which goes when
 /// this value or its process goes; or, with `DATABASE_URL`, somebody else's.
@@ -48,6 +58,7 @@ struct Private {
 }
 
 static SHARED: OnceCell<Cluster> = OnceCell::const_new();
+static IN_MEMORY: OnceCell<Cluster> = OnceCell::const_new();
 
 impl Cluster {
     /// How long a server may take to start, recovery included.
@@ -61,16 +72,33 @@ impl Cluster {
         SHARED.get_or_try_init(Self::start).await
     }
 
+    /// Another one of this process, whose files are in memory where the machine has room for
+    /// that: for many small tests, whose every commit would else wait for a disk. It is as
+    /// durable as can be against a crash of the server, and not at all against one of the
+    /// machine; figures measured on it say nothing.
+    ///
+    /// # Errors
+    /// [`ClusterError`] that says what is missing.
+    pub async fn in_memory() -> Result<&'static Self, ClusterError> {
+        if !blocking(|| Ok(has_memory())).await? {
+            return Self::shared().await;
+        }
+        IN_MEMORY
+            .get_or_try_init(async || match external()? {
+                Some(cluster) => Ok(cluster),
+                None => Self::make(Some(MEMORY), &[]).await,
+            })
+            .await
+    }
+
     /// A new private server, or the one of `DATABASE_URL`.
     ///
     /// # Errors
     /// [`ClusterError`] that says what is missing.
     pub async fn start() -> Result<Self, ClusterError> {
-        match env::var("DATABASE_URL") {
-            Ok(url) if !url.is_empty() => {
-                Ok(Self::over(PgConnectOptions::from_str(&url)?, None))
-            }
-            _ => Self::private(&[]).await,
+        match external()? {
+            Some(cluster) => Ok(cluster),
+            None => Self::private(&[]).await,
         }
     }
 
@@ -80,10 +108,17 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`] that says what is missing.
     pub async fn private(settings: &[(&str, &str)]) -> Result<Self, ClusterError> {
+        Self::make(None, settings).await
+    }
+
+    async fn make(
+        place: Option<&'static str>,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, ClusterError> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let settings: Vec<(String, String)> =
             SETTINGS.iter().chain(settings).map(owned).collect();
-        let private = blocking(move || make(&settings)).await?;
+        let private = blocking(move || make(place, &settings)).await?;
         let options = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
             .username("postgres")
@@ -99,8 +134,8 @@ impl Cluster {
     /// [`ClusterError`].
     pub async fn database(&self) -> Result<Database, ClusterError> {
         let options = self.options();
-        let template = self.inner.template.get_or_try_init(|| Template::make(&options)).await?;
-        Database::create(options, template, self.inner.private.is_some()).await
+        let template = self.inner.template.get_or_try_init(|| Template::make(options.clone())).await?;
+        Database::create(options, template, self.keeps_databases()).await
     }
 
     /// A new database without any schema.
@@ -108,8 +143,7 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`].
     pub async fn empty_database(&self) -> Result<Database, ClusterError> {
-        let private = self.inner.private.is_some();
-        Database::create(self.options(), &Template::empty(), private).await
+        Database::create(self.options(), &Template::empty(), self.keeps_databases()).await
     }
 
     /// Kills the server and all its processes by SIGKILL, as a crash does.
@@ -167,6 +201,20 @@ impl Cluster {
         url(&self.options())
     }
 
+    /// Where a private server keeps its data and its log.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.inner.private.as_ref().map(|private| private.directory.as_path())
+    }
+
+    /// Whether databases stay until the server goes, and whether it goes with this process. On a disk, removing one costs more than
+    /// leaving it; memory is to be given back, and somebody else's server to be left as it was.
+    fn keeps_databases(&self) -> [bool; 2] {
+        let directory = self.directory();
+        let on_disk = directory.is_some_and(|directory| !directory.starts_with(MEMORY));
+        [on_disk, directory.is_some()]
+    }
+
     fn over(options: PgConnectOptions, private: Option<Private>) -> Self {
         let template = OnceCell::new();
         Self { inner: Arc::new(Inner { options, private, template }) }
@@ -191,8 +239,9 @@ impl Cluster {
 }
 
 /// Makes a cluster and its guardian, and starts nothing yet.
-fn make(settings: &[(String, String)]) -> Result<Private, ClusterError> {
-    let directory = tempfile::Builder::new().prefix("drop-postgres-").tempdir()?;
+fn make(place: Option<&str>, settings: &[(String, String)]) -> Result<Private, ClusterError> {
+    let place = place.map_or_else(env::temp_dir, PathBuf::from);
+    let directory = tempfile::Builder::new().prefix("drop-postgres-").tempdir_in(place)?;
     let programs = Programs::find(directory.path())?;
     programs.hand_over(directory.path())?;
     let data = directory.path().join("data");
@@ -203,6 +252,25 @@ fn make(settings: &[(String, String)]) -> Result<Private, ClusterError> {
     // From here on the guardian removes it.
     let directory: PathBuf = directory.keep();
     Ok(Private { guardian, port: AtomicU16::new(0), directory })
+}
+
+/// The server of `DATABASE_URL`, if that is set.
+fn external() -> Result<Option<Cluster>, ClusterError> {
+    match env::var("DATABASE_URL") {
+        Ok(url) if !url.is_empty() => {
+            Ok(Some(Cluster::over(PgConnectOptions::from_str(&url)?, None)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether there is room for a server in memory.
+fn has_memory() -> bool {
+    let free = Command::new("df").args(["-k", MEMORY]).output().ok().and_then(|output| {
+        let table = String::from_utf8(output.stdout).ok()?;
+        table.lines().last()?.split_whitespace().nth(3)?.parse::<u64>().ok()
+    });
+    free.is_some_and(|free| free >= MEMORY_NEEDED)
 }
 
 fn free_port() -> Result<u16, ClusterError> {

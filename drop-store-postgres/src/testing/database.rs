@@ -27,9 +27,9 @@ impl Template {
 
     /// Makes the template with the store's schema, or finds the one that another process has
     /// made of the same migrations.
-    pub(super) async fn make(options: &PgConnectOptions) -> Result<Self, ClusterError> {
+    pub(super) async fn make(options: PgConnectOptions) -> Result<Self, ClusterError> {
         let name = format!("drop_template_{:016x}", fingerprint(&sqlx::migrate!()));
-        let mut connection = PgConnection::connect_with(options).await?;
+        let mut connection = PgConnection::connect_with(&options).await?;
         // One process at a time; the lock goes with the connection.
         sqlx::query("SELECT pg_advisory_lock(7240236)").execute(&mut connection).await?;
         let found = sqlx::query("SELECT 1 FROM pg_database WHERE datname = $1")
@@ -53,13 +53,16 @@ impl Template {
     }
 }
 
-/// A database of one test, with the store's schema; it is removed when this value goes.
+/// A database of one test, with the store's schema. It goes with this value or, where a whole
+/// server was made for this process on a disk, with that.
 #[derive(Debug)]
 pub struct Database {
     server: PgConnectOptions,
     options: PgConnectOptions,
     name: String,
-    /// Whether the whole server goes with this process.
+    /// Whether it stays until its whole server goes.
+    stays: bool,
+    /// Whether its server goes with this process.
     private: bool,
 }
 
@@ -67,7 +70,7 @@ impl Database {
     pub(super) async fn create(
         server: PgConnectOptions,
         template: &Template,
-        private: bool,
+        [stays, private]: [bool; 2],
     ) -> Result<Self, ClusterError> {
         static CREATED: AtomicU64 = AtomicU64::new(0);
         let count = CREATED.fetch_add(1, Ordering::Relaxed);
@@ -78,7 +81,7 @@ impl Database {
         execute(&mut connection, statement).await?;
         connection.close().await?;
         let options = server.clone().database(&name);
-        Ok(Self { server, options, name, private })
+        Ok(Self { server, options, name, stays, private })
     }
 
     /// Its address.
@@ -141,6 +144,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if self.stays {
+            return;
+        }
         let server = self.server.clone();
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         // A thread with a runtime of its own: this one may be ending.
@@ -148,7 +154,7 @@ impl Drop for Database {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
                 runtime.block_on(async {
-                    // A server that is down keeps its database, and goes with the process.
+                    // Nobody is left to be told that somebody else's server is down.
                     if let Ok(mut connection) = PgConnection::connect_with(&server).await {
                         let _ = execute(&mut connection, statement).await;
                         let _ = connection.close().await;

@@ -15,7 +15,7 @@ use drop_store_postgres::testing::{Cluster, Database, ManualTime};
 pub(crate) const START: &str = "2026-06-01T12:00:00Z";
 
 pub(crate) async fn database() -> Database {
-    Cluster::shared().await.unwrap().database().await.unwrap()
+    Cluster::in_memory().await.unwrap().database().await.unwrap()
 }
 
 /// A store on a database of its own.

@@ -1,5 +1,11 @@
 //! The store on a real PostgreSQL: one binary, one private server, a database per test.
 
+mod cluster;
+mod conformance;
+mod faults;
+mod hints;
 mod kit;
+mod plans;
+mod races;
 mod sales;
-mod zz;
+mod schema;

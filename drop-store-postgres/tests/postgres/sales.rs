@@ -163,7 +163,7 @@ async fn variants_and_limit_are_the_drops_own() {
     let Outcome::Done(Effect::Purchased { purchase: sale, .. }) = bought else {
         panic!("{bought:?}")
     };
-    assert_eq!(sale.amount_paid.to_string(), "0.00");
+    assert_eq!(sale.amount_paid.to_string(), "0");
     assert_eq!(store.purchases(&Scope::Drop(id), ALL).await.unwrap()[0].purchase, sale);
     assert_eq!(outcome(&store, id, take(Some("41"), 2)).await, refused(Rejection::LimitReached));
     assert!(kit::is_hold(&outcome(&store, id, take(Some("41"), 1)).await));
@@ -291,20 +291,20 @@ async fn a_batch_of_1024_is_one_change_and_a_batch_of_refusals_is_none() {
 }
 
 #[tokio::test]
-async fn ten_thousand_lapsed_holds_are_settled_in_portions() {
+async fn thousands_of_lapsed_holds_are_settled_in_portions() {
     let (_database, time, store) = timed().await;
-    let id = drop_of(&store, 10_000).await;
-    for part in 0..10 {
+    let id = drop_of(&store, 5000).await;
+    for part in 0..5 {
         let commands = (0..1000).map(|n| reserve(&format!("u{part}_{n}"))).collect();
         apply(&store, id, commands).await;
     }
     time.advance(seconds(60)).await.unwrap();
-    assert_eq!(counts(&store, id).await, (10_000, 0, 0));
+    assert_eq!(counts(&store, id).await, (5000, 0, 0));
     let mut portions = Vec::new();
     while let Some(change) = apply(&store, id, vec![Command::Expire]).await.change() {
         portions.push(change.updated.len());
     }
-    assert_eq!(portions, [4096, 4096, 1808]);
+    assert_eq!(portions, [4096, 904]);
     assert_sound(&store, id).await;
 }
 

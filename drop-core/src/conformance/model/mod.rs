@@ -1,12 +1,16 @@
 //! The rules once more, written for being obvious.
 
+mod answer;
+
 use std::collections::BTreeSet;
 
 use crate::model::{
-    DropTerms, InvalidTerms, NewDrop, Price, Reservation, Status, Timestamp, Units,
-    Username, VariantName, Window,
+    DropTerms, InvalidTerms, NewDrop, Revision, Status, Timestamp, Units, Username, VariantName,
+    Window,
 };
-use crate::rules::{Amendment, Batch, Command, Effect, Outcome, Rejection};
+use crate::rules::{Amendment, Batch, Command, Rejection};
+
+pub use answer::{ModelAnswer, ModelRow};
 
 /// One drop by the letter of the seed: no counters, every count is a count of rows, and
 ///
@@ -28,94 +32,6 @@ pub struct Model {
     next_number: u32,
     users: BTreeSet<Username>,
     amended: bool,
-}
-
-/// One reservation of a [`Model`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelRow {
-    /// The number within the drop.
-    pub number: u32,
-    /// Whose.
-    pub customer: Username,
-    /// Of which variant, from 0.
-    pub size: usize,
-    /// How many units.
-    pub quantity: u32,
-    /// The price of one unit when it was taken.
-    pub price: Price,
-    /// When it was taken.
-    pub taken_at: Timestamp,
-    /// When it lapses.
-    pub expires_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
-    /// Where it stands.
-    pub status: Status,
-}
-
-impl ModelRow {
-    /// Whether a reservation is this row; who holds it, the caller compares.
-    #[must_use]
-    pub fn is(&self, other: &Reservation) -> bool {
-        let claim = other.claim();
-        claim.id.number() == self.number
-            && claim.variant.index() == self.size
-            && claim.quantity.get() == self.quantity
-            && claim.price == self.price
-            && claim.created_at == self.taken_at
-            && other.expires_at() == self.expires_at
-            && other.updated_at() == self.updated_at
-            && other.status() == self.status
-    }
-}
-
-/// What a [`Model`] answers to one command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ModelAnswer {
-    /// Units are held; whether they were before.
-    Reserved(ModelRow, bool),
-    /// A hold is over.
-    Released(ModelRow),
-    /// Units are bought; whether they were before.
-    Purchased(ModelRow, bool),
-    /// Done, and nothing more to say.
-    Done,
-    /// Refused.
-    Rejected(Rejection),
-}
-
-impl ModelAnswer {
-    /// Whether a store's answer says the same.
-    #[must_use]
-    pub fn agrees_with(&self, outcome: &Outcome) -> bool {
-        match (self, outcome) {
-            (
-                Self::Reserved(row, again),
-                Outcome::Done(Effect::Reserved { reservation, extended }),
-            ) => row.is(reservation) && again == extended,
-            (Self::Released(row), Outcome::Done(Effect::Released { reservation })) => {
-                row.is(reservation)
-            }
-            (
-                Self::Purchased(row, again),
-                Outcome::Done(Effect::Purchased { purchase, username, repeated }),
-            ) => {
-                purchase.id.number() == row.number
-                    && purchase.variant.index() == row.size
-                    && purchase.quantity.get() == row.quantity
-                    && purchase.amount_paid == row.price.times(purchase.quantity)
-                    && purchase.purchased_at == row.updated_at
-                    && row.customer == *username
-                    && again == repeated
-            }
-            (
-                Self::Done,
-                Outcome::Done(Effect::Settled | Effect::Amended | Effect::Forgotten),
-            ) => true,
-            (Self::Rejected(expected), Outcome::Rejected(rejection)) => expected == rejection,
-            _ => false,
-        }
-    }
 }
 
 impl Model {
@@ -305,9 +221,10 @@ impl Model {
             }
             return Ok(ModelAnswer::Reserved(row.clone(), true));
         }
-        let bought = self.rows.iter().filter(|row| {
-            row.status == Status::Completed && row.customer == *customer
-        });
+        let bought = self
+            .rows
+            .iter()
+            .filter(|row| row.status == Status::Completed && row.customer == *customer);
         let bought: u32 = bought.map(|row| row.quantity).sum();
         if self.terms.limit.is_some_and(|limit| bought.saturating_add(quantity) > limit.get()) {
             return Err(Rejection::LimitReached);
@@ -337,7 +254,7 @@ impl Model {
         touched: bool,
         at: Timestamp,
     ) -> Result<ModelAnswer, Rejection> {
-        let present = |revision: crate::model::Revision| revision.get() == self.revision;
+        let present = |revision: Revision| revision.get() == self.revision;
         if amendment.if_revision.is_some_and(|revision| touched || !present(revision)) {
             return Err(Rejection::Stale);
         }

@@ -1,0 +1,75 @@
+//! Instances hear of each other's changes, soon, and of many in few words.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use drop_core::Store;
+use drop_core::model::DropId;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use sqlx::Executor;
+
+use crate::kit::{database, drop_of, hold};
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// Hears `drops` in any order, and whatever else.
+async fn hears(hints: &mut BoxStream<'static, DropId>, drops: &[DropId]) {
+    let mut missing: BTreeSet<DropId> = drops.iter().copied().collect();
+    let all = async {
+        while !missing.is_empty() {
+            missing.remove(&hints.next().await.expect("hints end with the store"));
+        }
+    };
+    tokio::time::timeout(SOON, all).await.expect("not every change was heard of");
+}
+
+/// Waits until a session listens: before that there is nothing to be heard.
+async fn listens(database: &drop_store_postgres::testing::Database) {
+    let mut outside = database.connection().await.unwrap();
+    let listening = "SELECT count(*) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+    while sqlx::query_scalar::<_, i64>(listening).fetch_one(&mut outside).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_instance_hears_of_the_changes_of_another() {
+    let database = database().await;
+    let [first, second] = [database.connect().await.unwrap(), database.connect().await.unwrap()];
+    let mut hints = second.hints();
+    let mut again = second.hints();
+    listens(&database).await;
+    let ids = [drop_of(&first, 5).await, drop_of(&first, 5).await];
+    hears(&mut hints, &ids).await;
+    hears(&mut again, &ids).await;
+    // What was said of their creation may still be on its way; a hold is said again.
+    for id in ids {
+        hold(&first, id, "ann").await;
+    }
+    hears(&mut hints, &ids).await;
+    drop(first);
+    drop(second);
+    let rest = tokio::time::timeout(SOON, hints.collect::<Vec<_>>()).await;
+    assert!(rest.is_ok(), "hints go on without a store");
+}
+
+#[tokio::test]
+async fn listening_goes_on_after_its_session_was_ended() {
+    let database = database().await;
+    let [first, second] = [database.connect().await.unwrap(), database.connect().await.unwrap()];
+    let mut hints = second.hints();
+    listens(&database).await;
+    let mut outside = database.connection().await.unwrap();
+    outside
+        .execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .await
+        .unwrap();
+    listens(&database).await;
+    let id = drop_of(&first, 5).await;
+    hears(&mut hints, &[id]).await;
+}
