@@ -26,7 +26,7 @@ fn ledger(size: u32, rows: Vec<Reservation>) -> Ledger {
         drop_id: DropId::new(1).expect("an id"),
         revision: Revision::new(7),
         as_of: Timestamp::EPOCH,
-        terms: Arc::new(DropTerms::new("Air One", "149.99").expect("terms")),
+        terms: Arc::new(DropTerms::new("Air One", "149.99", Default::default()).expect("terms")),
         variants: vec![VariantStock { name: None, stock }],
         next_number: size + 1,
         recent: Vec::new(),

@@ -14,7 +14,7 @@ use hdrhistogram::Histogram;
 /// Never: the terms are constant.
 #[must_use]
 pub fn new_drop() -> NewDrop {
-    let terms = DropTerms::new("Air One", "149.99").expect("terms");
+    let terms = DropTerms::new("Air One", "149.99", Default::default()).expect("terms");
     NewDrop::plain(terms, Units::MAX).expect("a drop")
 }
 

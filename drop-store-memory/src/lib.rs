@@ -3,7 +3,8 @@
 //! embedded database file.
 //!
 //! One mutex per drop is the lock of the design; inside it the store loads, lets
-//! [`decide`](drop_core::rules::decide) decide, and writes. Drops do not delay each other.
+//! [`decide`](drop_core::rules::decide) decide, and writes. In memory, drops do not delay each
+//! other; in a file they share its one writer, so each waits for the others' disk transactions.
 //!
 //! | store | after a crash | one commit |
 //! | --- | --- | --- |

@@ -9,6 +9,9 @@ use drop_core::rules::Change;
 /// Keeps what the shelves are about to take over. Called under the lock of what it is about,
 /// and before memory changes: what it refuses does not happen.
 pub(crate) trait Log: Debug + Send + Sync {
+    /// Whether it can keep anything.
+    fn check(&self) -> Result<(), StoreError>;
+
     /// A change was decided. `users` are those of its inserted reservations: they may be new.
     fn changed(&self, change: &Change, users: &[User]) -> Result<(), StoreError>;
 
@@ -27,6 +30,10 @@ pub(crate) trait Log: Debug + Send + Sync {
 pub(crate) struct NoLog;
 
 impl Log for NoLog {
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn changed(&self, _: &Change, _: &[User]) -> Result<(), StoreError> {
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! One drop in memory: its rows, and what finds them quickly.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use drop_core::StoreError;
@@ -70,16 +70,26 @@ impl Shelf {
         let mut lapsed = self.lapsed(as_of);
         rows.extend(lapsed.by_ref().take(Ledger::SETTLE_LIMIT).copied());
         let more_lapsed = lapsed.next().is_some();
-        let mut recent = self.recent.clone();
+        let mut forgets = false;
         for (command, user) in batch.commands().iter().zip(&users) {
             let named = command.reservation().map(ReservationId::number);
             let active = user.as_ref().and_then(|user| self.active.get(&user.id).copied());
             rows.extend(named.into_iter().chain(active).filter_map(|number| self.row(number)));
             if let (Command::Forget { .. }, Some(user)) = (command, user) {
                 rows.extend(self.rows_of(user.id));
-                recent = self.purchasers(&users, &names);
+                forgets = true;
             }
         }
+        let recent = if forgets {
+            let commands = batch.commands().iter().zip(&users);
+            let leaving = commands
+                .filter(|(command, _)| matches!(command, Command::Forget { .. }))
+                .filter_map(|(_, user)| Some(user.as_ref()?.id))
+                .collect();
+            self.purchasers(&leaving, &names)
+        } else {
+            self.recent.clone()
+        };
         let customers = users
             .into_iter()
             .map(|user| user.map(|user| Customer { bought: self.bought(user.id), user }));
@@ -265,21 +275,24 @@ impl Shelf {
     /// The newest purchasers, with and without those who are about to be forgotten.
     fn purchasers(
         &self,
-        leaving: &[Option<User>],
+        leaving: &HashSet<UserId>,
         names: impl Fn(UserId) -> Option<Username>,
     ) -> Vec<Purchaser> {
         let mut sales: Vec<_> = self.rows().filter_map(Reservation::purchase).collect();
         sales.sort_by_key(|sale| std::cmp::Reverse((sale.purchased_at, sale.id)));
-        let leaves = |id: UserId| leaving.iter().flatten().any(|user| user.id == id);
-        let staying = sales.iter().filter(|sale| !leaves(sale.user_id)).take(DropSnapshot::RECENT);
+        let staying = sales.iter().filter(|sale| !leaving.contains(&sale.user_id));
+        let staying = staying.take(DropSnapshot::RECENT);
         let purchaser = |sale: &drop_core::model::Purchase| {
             let username = names(sale.user_id)?;
             Some(Purchaser { username, purchased_at: sale.purchased_at })
         };
         let mut purchasers = self.recent.clone();
+        let mut known = self.recent.clone();
         for purchaser in staying.filter_map(purchaser) {
-            if !purchasers.contains(&purchaser) {
-                purchasers.push(purchaser);
+            // Purchase by purchase: who bought twice in one moment stands there twice.
+            match known.iter().position(|known| *known == purchaser) {
+                Some(index) => drop(known.swap_remove(index)),
+                None => purchasers.push(purchaser),
             }
         }
         // Stable: who bought in one decision stays in the order of that decision.

@@ -88,6 +88,11 @@ impl Shelves {
         self.clock.now()
     }
 
+    pub(crate) fn ready(&self) -> Result<Timestamp, StoreError> {
+        self.log.check()?;
+        Ok(self.now())
+    }
+
     pub(crate) fn create(&self, new: &NewDrop) -> Result<DropSnapshot, StoreError> {
         let _alone = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
         let last_id = self.drops().last_id;
@@ -124,10 +129,11 @@ impl Shelves {
 
     pub(crate) fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
         let _nobody_leaves = self.leaving.read().unwrap_or_else(PoisonError::into_inner);
-        let customers = self.customers(batch)?;
+        // Looked up before any user is made: who asks for nothing leaves nothing behind.
         let Some(shared) = self.shelf(batch.drop_id()) else {
             return Ok(Applied::no_such_drop(batch, self.now()));
         };
+        let customers = self.customers(batch)?;
         let _gate = shared.gate();
         let ledger = {
             let shelf = shared.lock();

@@ -127,7 +127,7 @@ impl Store for MemoryStore {
     }
 
     async fn ready(&self) -> Result<Timestamp, StoreError> {
-        Ok(self.shelves.now())
+        self.shelves.ready()
     }
 
     async fn create_drop(&self, new: &NewDrop) -> Result<DropSnapshot, StoreError> {

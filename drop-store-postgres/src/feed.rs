@@ -18,7 +18,8 @@ WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
 SELECT moment.at AS as_of, due.id, due.expires_at FROM moment LEFT JOIN (
     SELECT d.id, next.expires_at FROM drops d CROSS JOIN LATERAL (
         SELECT r.expires_at FROM reservations r
-        WHERE r.drop_id = d.id AND r.status = 'active' ORDER BY r.expires_at LIMIT 1
+        WHERE r.drop_id = d.id AND r.status = 'active' AND r.expires_at IS NOT NULL
+        ORDER BY r.expires_at LIMIT 1
     ) next WHERE d.held > 0 ORDER BY next.expires_at, d.id LIMIT $1
 ) due ON true ORDER BY due.expires_at, due.id";
 

@@ -88,7 +88,9 @@ pub(crate) async fn ledger(
     users: &HashMap<Username, User>,
 ) -> Result<Ledger, Fault> {
     let drop_id = batch.drop_id();
-    let limited = head.terms.limit.is_some();
+    // A limit counts from the command that sets it.
+    let limits = |command: &Command| matches!(command, Command::Amend(a) if a.limit.is_some());
+    let limited = head.terms.limit.is_some() || batch.commands().iter().any(limits);
     let named: BTreeSet<i64> = numbers(batch).collect();
     let ids: BTreeSet<i64> = users.values().map(|user| user.id.get()).collect();
     let statement = match (named.is_empty(), limited) {

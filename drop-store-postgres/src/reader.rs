@@ -84,12 +84,8 @@ pub(crate) async fn snapshot(
     server: &Server,
     id: DropId,
 ) -> Result<Option<DropSnapshot>, StoreError> {
-    let values = [
-        Literal::Integer(id.get()),
-        Literal::Word(None),
-        Literal::Word(None),
-        Literal::Integer(1),
-    ];
+    let values =
+        [Literal::Integer(id.get()), Literal::Word(None), Literal::Word(None), Literal::Integer(1)];
     Ok(read_snapshots(server, &values).await?.pop())
 }
 

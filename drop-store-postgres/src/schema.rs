@@ -48,8 +48,7 @@ pub(crate) async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError
 /// The server's time, if it has every migration that this version of the store needs.
 pub(crate) async fn ready(server: &Server) -> Result<Timestamp, StoreError> {
     let rows = server.read(READY, &[]).await?;
-    let (times, notes): (Vec<_>, Vec<_>) =
-        rows.iter().partition(|row| decode::has(row, "as_of"));
+    let (times, notes): (Vec<_>, Vec<_>) = rows.iter().partition(|row| decode::has(row, "as_of"));
     let mut versions = Vec::new();
     for row in notes {
         versions.push(get::<i64, _>(row, "version")?);

@@ -139,7 +139,7 @@ macro_rules! planned {
 /// `$1` the drop, `$2` as of, `$3` the customers, `$4` how many lapsed holds at most, `$5`
 /// numbers of named reservations (only where any is named).
 pub(crate) const LOAD: &str = concat!(of_customers!(), lapsed!(), planned!());
-/// [`LOAD`] for a drop with a limit.
+/// [`LOAD`] for a drop with a limit, or that gets one.
 pub(crate) const LOAD_BOUGHT: &str = concat!(of_customers!(), lapsed!(), bought!(), planned!());
 /// [`LOAD`] for a batch that names reservations.
 pub(crate) const LOAD_NAMED: &str = concat!(of_customers!(), lapsed!(), named!(), planned!());

@@ -34,9 +34,8 @@ pub(crate) async fn change(
         amend(transaction, change, terms, before).await?;
     }
     if settles && takes {
-        let query = sqlx::query(sql::SETTLE)
-            .bind(change.drop_id.get())
-            .bind(change.as_of.to_chrono());
+        let query =
+            sqlx::query(sql::SETTLE).bind(change.drop_id.get()).bind(change.as_of.to_chrono());
         let rows = transaction.execute(bind_states(query, &change.updated)).await?;
         agree("settled reservations", rows, change.updated.len())?;
     }
@@ -47,13 +46,9 @@ pub(crate) async fn change(
     };
     let sales: Vec<Purchase> = change.purchases().collect();
     let counters = moved(&change.variants, before);
-    let query = sqlx::query(statement)
-        .bind(change.drop_id.get())
-        .bind(change.as_of.to_chrono());
-    let query = bind_states(
-        bind_head(bind_counters(bind_sales(query, &sales), &counters), change)?,
-        rows,
-    );
+    let query = sqlx::query(statement).bind(change.drop_id.get()).bind(change.as_of.to_chrono());
+    let query =
+        bind_states(bind_head(bind_counters(bind_sales(query, &sales), &counters), change)?, rows);
     let query = if statement == sql::WRITE_TAKEN { bind_claims(query, rows) } else { query };
     let written = transaction.run(query).await?;
     let row = written.first().ok_or_else(|| StoreError::corrupt("a write counted nothing"))?;
@@ -84,21 +79,14 @@ pub(crate) fn bind_terms<'q>(
 }
 
 /// Adds the variants from position `first` on.
-pub(crate) fn add_variants(
-    change: &Change,
-    first: usize,
-) -> Query<'static, Postgres, PgArguments> {
+pub(crate) fn add_variants(change: &Change, first: usize) -> Query<'static, Postgres, PgArguments> {
     let (mut numbers, mut names, mut totals) = (Vec::new(), Vec::new(), Vec::new());
     for (no, variant) in (0_i64..).zip(&change.variants).skip(first) {
         numbers.push(no);
         names.push(variant.name.as_ref().map(|name| name.as_str().to_owned()));
         totals.push(i64::from(variant.stock.total()));
     }
-    sqlx::query(sql::ADD_VARIANTS)
-        .bind(change.drop_id.get())
-        .bind(numbers)
-        .bind(names)
-        .bind(totals)
+    sqlx::query(sql::ADD_VARIANTS).bind(change.drop_id.get()).bind(numbers).bind(names).bind(totals)
 }
 
 async fn amend(

@@ -1,6 +1,6 @@
 //! What a seller changes while the drop is sold.
 
-use crate::model::{InvalidTerms, NewDrop, Revision, Units, Window};
+use crate::model::{DropName, InvalidTerms, NewDrop, Revision, Units, Window};
 use crate::rules::{Amendment, Command, Effect, Rejection};
 
 use super::START;
@@ -18,7 +18,7 @@ pub(super) async fn changes_what_it_names_only(t: &Trial) {
     let drop_id = t.drop_with(5, |terms| terms.limit = Some(units(2))).await;
     let hold = t.hold(drop_id, "ann").await;
     t.pass(TICK).await;
-    let name = crate::model::DropName::new("Air Two").expect("a name");
+    let name = DropName::new("Air Two").expect("a name");
     let amendment = Amendment { name: Some(name.clone()), ..Amendment::default() };
     assert_eq!(t.done(drop_id, Command::Amend(amendment)).await, Effect::Amended);
     let mut expected = terms();

@@ -1,7 +1,8 @@
 //! Commands that are decided, written and committed together.
 
-use crate::model::{DropId, Status};
+use crate::model::{DropId, ReservationId, Status};
 use crate::rules::{Batch, Command, Effect, Ledger, Outcome, Rejection};
+use crate::store::Scope;
 
 use super::commands::{
     HOLD, TICK, forget, new_total, purchase, purchased, release, release_any, released, reserve,
@@ -71,7 +72,7 @@ pub(super) async fn is_decided_in_order(t: &Trial) {
     let drop_id = t.plain(1).await;
     let applied = t.apply(drop_id, ["ann", "bob", "cat"].map(reserve).to_vec()).await;
     assert_eq!(words(applied.outcomes()), ["reserved", "OutOfStock", "OutOfStock"]);
-    let hold = t.holds(&crate::store::Scope::Drop(drop_id)).await[0].reservation.id();
+    let hold = t.holds(&Scope::Drop(drop_id)).await[0].reservation.id();
     let commands = vec![reserve("bob"), release(hold, "ann"), reserve("cat"), reserve("ann")];
     let applied = t.apply(drop_id, commands).await;
     assert_eq!(words(applied.outcomes()), ["OutOfStock", "released", "reserved", "OutOfStock"]);
@@ -81,7 +82,7 @@ pub(super) async fn is_the_same_as_one_by_one(t: &Trial) {
     let (together, apart) = (t.plain(5).await, t.plain(5).await);
     let mut answers = Vec::new();
     for (drop_id, size) in [(together, 7), (apart, 1)] {
-        let id = |number| crate::model::ReservationId::new(drop_id, number).expect("an id");
+        let id = |number| ReservationId::new(drop_id, number).expect("an id");
         let commands = [
             reserve_some("ann", 2),
             reserve("bob"),
@@ -126,7 +127,7 @@ pub(super) async fn of_refusals_writes_nothing(t: &Trial) {
 
 pub(super) async fn takes_and_buys_in_one(t: &Trial) {
     let drop_id = t.plain(1).await;
-    let id = crate::model::ReservationId::new(drop_id, 1).expect("an id");
+    let id = ReservationId::new(drop_id, 1).expect("an id");
     let applied = t.apply(drop_id, vec![reserve("ann"), purchase(id, "ann")]).await;
     assert_eq!(words(applied.outcomes()), ["reserved", "purchased"]);
     assert_eq!(t.row(id).await.status(), Status::Completed);
@@ -138,7 +139,7 @@ pub(super) async fn takes_and_buys_in_one(t: &Trial) {
 
 pub(super) async fn takes_and_releases_in_one(t: &Trial) {
     let drop_id = t.plain(1).await;
-    let id = |number| crate::model::ReservationId::new(drop_id, number).expect("an id");
+    let id = |number| ReservationId::new(drop_id, number).expect("an id");
     let commands = vec![
         reserve("ann"),
         release(id(1), "ann"),
@@ -211,7 +212,7 @@ pub(super) async fn crowded(t: &Trial) -> (DropId, u32) {
 pub(super) async fn defers_what_depends_on_unsettled_holds(t: &Trial) {
     let (drop_id, total) = crowded(t).await;
     assert_eq!(t.counts(drop_id).await, (total, 0, 0), "readers count all of them");
-    let own = crate::model::ReservationId::new(drop_id, total).expect("an id");
+    let own = ReservationId::new(drop_id, total).expect("an id");
     let commands = vec![
         reserve_some("buyer", total),
         reserve_some("buyer", total.saturating_add(1)),
@@ -222,7 +223,7 @@ pub(super) async fn defers_what_depends_on_unsettled_holds(t: &Trial) {
     let expected = ["deferred", "OutOfStock", "ReservationExpired", "reserved"];
     assert_eq!(words(applied.outcomes()), expected);
     let again = vec![
-        release_any(crate::model::ReservationId::new(drop_id, total + 1).expect("an id")),
+        release_any(ReservationId::new(drop_id, total + 1).expect("an id")),
         reserve_some("buyer", total),
     ];
     let applied = t.apply(drop_id, again).await;

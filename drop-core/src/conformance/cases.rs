@@ -97,6 +97,7 @@ macro_rules! conformance_cases {
                 count_what_is_bought_and_asked_for
                 count_all_variants_together
                 count_what_the_same_batch_buys
+                set_by_the_same_batch_count_what_was_bought
                 forget_what_was_given_back
                 are_each_customers_own
                 raised_count_at_once

@@ -18,7 +18,7 @@ pub(super) const LONGEST: Duration = Duration::from_secs(300);
 
 /// Terms of a drop that is always open, without limit, holding 60 s and 300 s at most.
 pub(super) fn terms() -> DropTerms {
-    let mut terms = DropTerms::new("Air One", "149.99").expect("terms");
+    let mut terms = DropTerms::new("Air One", "149.99", Default::default()).expect("terms");
     terms.hold = HoldPolicy::new(HOLD, LONGEST).expect("a policy");
     terms
 }

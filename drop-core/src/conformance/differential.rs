@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::{
-    DropId, NewDrop, Price, ReservationId, Revision, Status, Timestamp, UserId, Username, Window,
+    DropId, HoldPolicy, NewDrop, Price, ReservationId, Revision, Status, Timestamp, UserId,
+    Username, Window,
 };
 use crate::rules::{Amendment, Applied, Batch, Command, Effect, Outcome};
 use crate::store::Scope;
@@ -90,6 +91,10 @@ async fn play(t: &Trial, play: Play) {
 fn new_drop(dice: &mut Dice, now: Timestamp) -> NewDrop {
     let mut terms = terms();
     if dice.one_in(2) {
+        // So short that repeating comes to the cap.
+        terms.hold = HoldPolicy::new(HOLD, HOLD + HOLD / 2).expect("a policy");
+    }
+    if dice.one_in(2) {
         terms.limit = Some(units(small(dice, 4) + 1));
     }
     if dice.one_in(4) {
@@ -113,10 +118,13 @@ fn small(dice: &mut Dice, bound: u64) -> u32 {
 fn next_time(dice: &mut Dice, model: &Model, now: Timestamp) -> Timestamp {
     let active = model.rows().iter().filter(|row| row.status == Status::Active);
     let deadline = active.map(|row| row.expires_at).min().filter(|at| *at > now);
-    let later = match (dice.below(10), deadline) {
+    let closes = model.terms().window.ends_at().filter(|at| *at > now);
+    let later = match (dice.below(12), deadline) {
         (0..=3, _) => now,
         (4, Some(deadline)) => deadline,
         (5, Some(deadline)) => before(deadline, TICK),
+        (10, _) if closes.is_some() => closes.unwrap_or(now),
+        (11, _) if closes.is_some() => closes.map_or(now, |closes| before(closes, TICK)),
         (6, _) => now.saturating_add(TICK),
         (7, _) => now.saturating_add(HOLD - TICK),
         (8, _) if dice.one_in(4) => now.saturating_add(LONGEST),

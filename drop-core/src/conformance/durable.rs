@@ -3,7 +3,9 @@
 use crate::rules::{Command, Rejection};
 use crate::store::{Deletion, Scope};
 
-use super::commands::{TICK, before, forget, name, purchase, purchased, release_any, reserve};
+use super::commands::{
+    TICK, before, forget, name, purchase, purchased, release_any, reserve, reserve_of, reserved,
+};
 use super::trial::Trial;
 
 /// Closes and opens the data set where that is its nature.
@@ -18,7 +20,7 @@ pub(super) async fn has_everything_after_reopening(t: &mut Trial) {
     let other = t.plain(3).await;
     let sale = t.sell(other, "Ann").await;
     for (size, who) in [("S", "bob"), ("M", "cat"), ("S", "dan")] {
-        let hold = t.hold_by(drop_id, super::commands::reserve_of(who, size, 2)).await;
+        let hold = t.hold_by(drop_id, reserve_of(who, size, 2)).await;
         if who == "dan" {
             t.done(drop_id, release_any(hold.id())).await;
         }
@@ -69,7 +71,7 @@ pub(super) async fn goes_on_numbering_after_reopening(t: &mut Trial) {
     let users = [first.claim().user_id, gone.claim().user_id];
     assert!(!users.contains(&third.claim().user_id), "a user's number came again");
     assert_eq!(t.revision(drop_id).await, 5);
-    let (again, extended) = super::commands::reserved(t.done(drop_id, reserve("ANN")).await);
+    let (again, extended) = reserved(t.done(drop_id, reserve("ANN")).await);
     assert_eq!((again.id(), extended), (first.id(), true), "the user is the same");
 }
 

@@ -6,7 +6,7 @@ use crate::model::{HoldPolicy, Status};
 use crate::rules::{Command, Effect, Rejection};
 use crate::store::Scope;
 
-use super::commands::{HOLD, TICK, before, purchase, release_any, reserve, reserve_some};
+use super::commands::{HOLD, TICK, before, name, purchase, release_any, reserve, reserve_some};
 use super::trial::{Trial, apply};
 
 pub(super) async fn one_tick_before_the_deadline_buys(t: &Trial) {
@@ -115,7 +115,7 @@ pub(super) async fn counts_as_available_for_readers(t: &Trial) {
     t.set(hold.expires_at()).await;
     assert_eq!(t.counts(drop_id).await, (2, 0, 0), "nobody has settled it yet");
     assert!(t.holds(&Scope::Drop(drop_id)).await.is_empty());
-    assert!(t.holds(&Scope::Customer(super::commands::name("ann"))).await.is_empty());
+    assert!(t.holds(&Scope::Customer(name("ann"))).await.is_empty());
     let reading = t.store().reservation(hold.id()).await.expect("a reading").expect("a row");
     assert_eq!(reading.reservation.status(), Status::Active, "as it stands");
     assert_eq!(reading.reservation.status_at(reading.as_of), Status::Expired);

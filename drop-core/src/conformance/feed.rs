@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use futures::{FutureExt, StreamExt};
 
-use crate::model::{DropId, Revision, Timestamp};
-use crate::rules::{Change, Command};
+use crate::model::{DropId, NewDrop, Revision, Timestamp};
+use crate::rules::{Amendment, Change, Command};
 use crate::store::Deletion;
 
-use super::commands::{HOLD, TICK, forget, new_total, purchase, release_any, reserve, reserve_of};
+use super::commands::{
+    HOLD, TICK, forget, new_total, purchase, release_any, reserve, reserve_of, terms, units,
+    variant,
+};
 use super::trial::{ALL_CHANGES, Trial, apply};
 
 fn revisions(feed: &[Arc<Change>]) -> Vec<u64> {
@@ -115,10 +118,7 @@ pub(super) async fn has_complete_facts(t: &Trial) {
     t.check(drop_id).await;
     t.done(drop_id, Command::Expire).await;
     t.check(drop_id).await;
-    let more = crate::rules::Amendment {
-        variants: vec![(super::commands::variant("L"), super::commands::units(3))],
-        ..Default::default()
-    };
+    let more = Amendment { variants: vec![(variant("L"), units(3))], ..Default::default() };
     t.done(drop_id, Command::Amend(more)).await;
     t.check(drop_id).await;
     let sale = t.hold_by(drop_id, reserve_of("dan", "L", 3)).await;
@@ -160,9 +160,9 @@ pub(super) async fn hears_other_instances(t: &Trial) {
     assert_eq!(t.feed(created.id).await.len(), 1);
 }
 
-fn plain() -> crate::model::NewDrop {
-    let total = super::commands::units(1);
-    crate::model::NewDrop::plain(super::commands::terms(), total).expect("a drop")
+fn plain() -> NewDrop {
+    let total = units(1);
+    NewDrop::plain(terms(), total).expect("a drop")
 }
 
 pub(super) async fn keeps_the_newest_when_trimmed(t: &Trial) {

@@ -50,6 +50,18 @@ pub(super) async fn count_what_the_same_batch_buys(t: &Trial) {
     }
 }
 
+pub(super) async fn set_by_the_same_batch_count_what_was_bought(t: &Trial) {
+    let drop_id = t.plain(9).await;
+    t.sell(drop_id, "ann").await;
+    t.sell(drop_id, "ann").await;
+    let commands = vec![new_limit(Some(units(2))), reserve("ann"), reserve("bob")];
+    let applied = t.apply(drop_id, commands).await;
+    match applied.outcomes() {
+        [Outcome::Done(_), Outcome::Rejected(Rejection::LimitReached), Outcome::Done(_)] => {}
+        other => panic!("{other:?}"),
+    }
+}
+
 pub(super) async fn forget_what_was_given_back(t: &Trial) {
     let drop_id = limited(t, 9, 2).await;
     let first = t.hold_by(drop_id, reserve_some("ann", 2)).await;

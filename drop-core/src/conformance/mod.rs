@@ -2,7 +2,7 @@
 //!
 //! Over a hundred named cases, every one run on every store. The author of a store says how a
 //! new, empty data set comes about ([`Harness`]) and how its time is moved ([`World`]), and
-//! writes one line, [`suite!`](crate::suite), which becomes one `#[test]` for each case. The
+//! writes one line, [`suite!`](crate::conformance::suite), which becomes one `#[test]` for each case. The
 //! list of cases stands in one place (`cases.rs`), so that a new case reaches every store.
 //!
 //! ```
@@ -44,7 +44,7 @@
 //!     }
 //!
 //!     async fn stall(&self, _drop_id: DropId) -> Option<Release> {
-//!         None // nobody outside a call can hold its locks
+//!         None // or a clock that stands still in the middle of a change
 //!     }
 //! }
 //!
@@ -152,8 +152,8 @@ pub trait World {
     async fn reopen(&mut self) -> bool;
 
     /// Takes a drop's lock as another process does that stands still in the middle of a
-    /// change, until the future that it returns is awaited. `None` where nobody but the store
-    /// itself can take it.
+    /// change, until the future that it returns is awaited or dropped. `None` where that cannot
+    /// be brought about; then nothing shows that time is read behind the lock.
     async fn stall(&self, drop_id: DropId) -> Option<Release>;
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::Barrier;
 
 use crate::model::{ReservationId, Status, Window};
 use crate::rules::{Effect, Outcome, Rejection};
+use crate::store::Scope;
 
 use super::Dice;
 use super::commands::{
@@ -231,7 +232,7 @@ pub(super) async fn many_sizes_and_quantities_never_oversell(t: &Trial) {
     let (_, held, sold) = t.counts(drop_id).await;
     assert_eq!(sold, bought, "what the callers heard is what is sold");
     assert!(held + sold <= 14);
-    let sales = t.purchases(&crate::store::Scope::Drop(drop_id)).await;
+    let sales = t.purchases(&Scope::Drop(drop_id)).await;
     let mut of_each = std::collections::BTreeMap::new();
     for sale in sales {
         *of_each.entry(sale.username).or_insert(0) += sale.purchase.quantity.get();

@@ -7,7 +7,7 @@ use crate::store::Scope;
 
 use super::START;
 use super::commands::{HOLD, TICK, name, purchase, release_any, reserve, terms, units};
-use super::trial::{Trial, counts, snapshot};
+use super::trial::{Trial, apply, counts, snapshot};
 
 pub(super) async fn a_new_drop_as_it_was_made(t: &Trial) {
     let mut own = terms();
@@ -106,7 +106,7 @@ pub(super) async fn the_same_on_every_instance(t: &Trial) {
     let hold = t.hold(drop_id, "bob").await;
     let (one, other) = (t.instance(0), t.instance(1));
     assert_eq!(snapshot(&*one, drop_id).await, snapshot(&*other, drop_id).await);
-    super::trial::apply(&*other, drop_id, vec![purchase(hold.id(), "bob"), reserve("cat")]).await;
+    apply(&*other, drop_id, vec![purchase(hold.id(), "bob"), reserve("cat")]).await;
     assert_eq!(snapshot(&*one, drop_id).await, snapshot(&*other, drop_id).await);
     assert_eq!(counts(&snapshot(&*one, drop_id).await), (2, 1, 2));
     assert_eq!(one.is_durable(), other.is_durable());

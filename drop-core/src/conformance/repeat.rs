@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::HoldPolicy;
+use crate::model::{HoldPolicy, Status, Units};
 use crate::rules::Rejection;
 
 use super::commands::{HOLD, LONGEST, TICK, release, reserve, reserve_of, reserve_some, reserved};
@@ -78,7 +78,7 @@ pub(super) async fn with_another_variant_is_refused(t: &Trial) {
 }
 
 pub(super) async fn works_where_all_is_sold_out(t: &Trial) {
-    let drop_id = t.drop_with(1, |terms| terms.limit = Some(crate::model::Units::ONE)).await;
+    let drop_id = t.drop_with(1, |terms| terms.limit = Some(Units::ONE)).await;
     let first = t.hold(drop_id, "ann").await;
     t.pass(TICK).await;
     let (again, extended) = reserved(t.done(drop_id, reserve("ann")).await);
@@ -110,6 +110,6 @@ pub(super) async fn after_the_deadline_is_a_new_hold(t: &Trial) {
     let second = t.hold(drop_id, "ann").await;
     assert_ne!(second.id(), first.id());
     assert_eq!(second.claim().created_at, t.now());
-    assert_eq!(t.row(first.id()).await.status(), crate::model::Status::Expired);
+    assert_eq!(t.row(first.id()).await.status(), Status::Expired);
     assert_eq!(t.counts(drop_id).await, (0, 1, 0));
 }

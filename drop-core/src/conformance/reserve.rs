@@ -1,7 +1,7 @@
 //! Taking a hold.
 
 use crate::model::{NewDrop, Status, Units, VariantNo};
-use crate::rules::{Outcome, Rejection};
+use crate::rules::{Command, Outcome, Rejection};
 use crate::store::{Deletion, Scope};
 
 use super::commands::{
@@ -106,7 +106,7 @@ pub(super) async fn answers_for_a_drop_that_is_not_there(t: &Trial) {
         reserve("newcomer"),
         purchase(hold.id(), "ann"),
         release_any(hold.id()),
-        crate::rules::Command::Expire,
+        Command::Expire,
         new_total(5),
         forget("ann"),
     ];

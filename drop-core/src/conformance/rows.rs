@@ -24,7 +24,7 @@ use crate::rules::{
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let id = DropId::new(1)?;
-/// let new = NewDrop::plain(DropTerms::new("Air One", "149.99")?, Units::ONE)?;
+/// let new = NewDrop::plain(DropTerms::new("Air One", "149.99", Default::default())?, Units::ONE)?;
 /// let mut rows = Rows::new(id, &new, START);
 /// let customer = "ann".parse()?;
 /// let reserve = Command::Reserve { customer, variant: None, quantity: Units::ONE };

@@ -5,7 +5,7 @@ use std::future::Future;
 use futures::poll;
 
 use crate::error::ServiceError;
-use crate::model::{DropId, NewDrop, Units};
+use crate::model::{DropId, NewDrop, Revision, Units};
 use crate::rules::{Amendment, Ledger, Rejection};
 use crate::runtime::Update;
 use crate::service::{DropService, Reserve};
@@ -168,7 +168,7 @@ pub(super) async fn cancelled_at_any_await_loses_nothing(t: &Trial) {
         t.note(service.create_drop(new).await.expect("a drop").id);
 
         give_up_after(times, service.audit(drop_id)).await;
-        give_up_after(times, service.subscribe_from(drop_id, crate::model::Revision::ZERO)).await;
+        give_up_after(times, service.subscribe_from(drop_id, Revision::ZERO)).await;
         assert!(service.audit(drop_id).await.expect("an audit").is_sound());
 
         give_up_after(times, service.delete_user("ann", true)).await;

@@ -9,15 +9,15 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::ManualClock;
-use crate::model::{DropId, DropStatus, Reservation, Revision, Window};
+use crate::model::{DropId, DropStatus, NewDrop, Reservation, Revision, Window};
 use crate::rules::Change;
 use crate::runtime::{Update, Updates};
 use crate::service::{Builder, DropService, Reserve};
 use crate::store::Store;
 
-use super::commands::{HOLD, TICK, before, purchase, reserve};
+use super::commands::{HOLD, TICK, before, purchase, reserve, terms, units};
 use super::races::at_once;
-use super::trial::Trial;
+use super::trial::{Trial, apply};
 use super::{Faulty, START};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -116,7 +116,7 @@ pub(super) async fn finds_holds_of_another_instance_by_the_sweep(t: &Trial) {
     let drop_id = t.plain(1).await;
     let mut running =
         Running::start(t.instance(0), |builder| builder.sweep_every(5 * SECOND)).await;
-    super::trial::apply(&*t.instance(1), drop_id, vec![reserve("ann")]).await;
+    apply(&*t.instance(1), drop_id, vec![reserve("ann")]).await;
     t.pass(HOLD).await;
     let lapse = running.change(drop_id, 3).await;
     assert_eq!((lapse.as_of, lapse.stock().available().get()), (t.now(), 1));
@@ -141,7 +141,7 @@ pub(super) async fn settles_holds_from_before_it_started(t: &Trial) {
 pub(super) async fn is_told_of_another_services_changes(t: &Trial) {
     let here = Running::start(t.instance(0), |builder| builder).await;
     let mut there = Running::start(t.instance(1), |builder| builder.poll_every(SECOND)).await;
-    let new = crate::model::NewDrop::plain(super::commands::terms(), super::commands::units(2));
+    let new = NewDrop::plain(terms(), units(2));
     let drop_id = here.service.create_drop(new.expect("a drop")).await.expect("a drop").id;
     t.note(drop_id);
     let hold = here.service.reserve(drop_id, Reserve::one("ann")).await.expect("a hold");
@@ -251,9 +251,9 @@ pub(super) async fn is_told_when_a_window_opens_and_closes(t: &Trial) {
     let window = Window::new(opens, Some(closes)).expect("a window");
     let before_it_ran = t.drop_with(1, |terms| terms.window = window).await;
     let mut running = Running::start(t.store(), |builder| builder.poll_every(SECOND)).await;
-    let mut own = super::commands::terms();
+    let mut own = terms();
     own.window = window;
-    let new = crate::model::NewDrop::plain(own, super::commands::units(1)).expect("a drop");
+    let new = NewDrop::plain(own, units(1)).expect("a drop");
     let while_it_runs = running.service.create_drop(new).await.expect("a drop").id;
     t.note(while_it_runs);
     for (at, status) in [(opens, DropStatus::Open), (closes, DropStatus::Ended)] {

@@ -166,7 +166,6 @@ pub(super) async fn of_one_stalled_drop_delays_no_other(t: &Trial) {
             refused => panic!("{refused:?}"),
         }
     }
-    assert_eq!(t.counts(stalled).await, (1, 0, 0), "reading waits for no lock");
     if let Some(release) = stall {
         release.await;
     }

@@ -236,17 +236,17 @@ pub struct DropTerms {
 }
 
 impl DropTerms {
-    /// Terms with a name and a price: always open, no limit, holds of 60 seconds.
+    /// Terms with a name, a price and a hold policy: always open, no limit.
     ///
     /// # Errors
     /// [`InvalidTerms`] when the name or the price is not one.
-    pub fn new(name: &str, price: &str) -> Result<Self, InvalidTerms> {
+    pub fn new(name: &str, price: &str, hold: HoldPolicy) -> Result<Self, InvalidTerms> {
         Ok(Self {
             name: DropName::new(name)?,
             price: price.parse()?,
             window: Window::always(),
             limit: None,
-            hold: HoldPolicy::default(),
+            hold,
         })
     }
 }

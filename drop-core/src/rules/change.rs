@@ -1,5 +1,6 @@
 //! The published effect of one commit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -62,9 +63,10 @@ impl Change {
         self.reservations().filter_map(Reservation::purchase)
     }
 
-    /// The earliest deadline among the holds it took or extended.
+    /// The deadlines of the holds it took or extended, each once.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.reservations().filter_map(|row| row.into_hold()).map(|hold| hold.expires_at()).min()
+    pub fn deadlines(&self) -> BTreeSet<Timestamp> {
+        let holds = self.reservations().filter_map(|row| row.into_hold());
+        holds.map(|hold| hold.expires_at()).collect()
     }
 }

@@ -12,7 +12,7 @@ pub struct Customer {
     /// Who.
     pub user: User,
     /// Units of this drop bought so far, over all variants. Only looked at where the drop
-    /// has a limit, so a store need not count otherwise.
+    /// has a limit, or where a command of the batch amends it; a store need not count otherwise.
     pub bought: Units,
 }
 

@@ -19,12 +19,13 @@ impl<T: Ord> Agenda<T> {
         Self { entries: BTreeSet::new() }
     }
 
-    /// Notes `entry` for `at`, by this process's clock.
-    pub(super) fn note(&mut self, at: Timestamp, entry: T) {
+    /// Notes `entry` for `at`, by this process's clock; gives the one that gives way, if any.
+    pub(super) fn note(&mut self, at: Timestamp, entry: T) -> Option<T> {
         self.entries.insert((at, entry));
         if self.entries.len() > Self::MAX_ENTRIES {
-            self.entries.pop_last();
+            return self.entries.pop_last().map(|(_, last)| last);
         }
+        None
     }
 
     /// How long until the first entry.

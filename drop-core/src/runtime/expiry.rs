@@ -1,6 +1,5 @@
 //! Expiry on the deadline, with a sweep behind it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +7,12 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use crate::clock::Clock;
-use crate::error::{ServiceError, StoreError};
+use crate::error::ServiceError;
 use crate::model::{DropId, Timestamp};
 use crate::rules::Command;
 use crate::store::Store;
 
-use super::agenda::Agenda;
+use super::deadlines::{Deadlines, Origin};
 use super::updates::{Update, Updates};
 use super::writer::Writer;
 
@@ -22,7 +21,8 @@ use super::writer::Writer;
 /// Deadlines are the store's time, sleeping is this process's. What is slept is the distance
 /// between a deadline and the `as_of` of the decision that set it, so a wrong clock here has
 /// no effect. Every `sweep` the store is asked for deadlines that nobody here heard of:
-/// another instance's, or those from before a restart.
+/// another instance's, or those from before a restart. The store tells the earliest of each
+/// drop; once such a one is settled it is asked for the next.
 #[derive(Debug)]
 pub(super) struct Expiry {
     pub(super) store: Arc<dyn Store>,
@@ -37,41 +37,35 @@ impl Expiry {
 
     /// Runs until cancelled from outside.
     pub(super) async fn run(&self, mut updates: Updates) {
-        let mut agenda = Agenda::new();
+        let mut deadlines = Deadlines::new();
         let mut expiring = FuturesUnordered::new();
-        // One command per drop is in its lane at a time; it settles all that is due by then.
-        // The latest deadline that came up meanwhile is kept.
-        let mut in_lane: BTreeMap<DropId, Timestamp> = BTreeMap::new();
         loop {
-            self.sweep(&mut agenda).await;
+            self.sweep(&mut deadlines).await;
             let next_sweep = self.clock.sleep(self.sweep);
             tokio::pin!(next_sweep);
             loop {
-                let pause = agenda.pause(self.clock.now()).unwrap_or(self.sweep);
+                let pause = deadlines.pause(self.clock.now()).unwrap_or(self.sweep);
                 tokio::select! {
                     () = self.clock.sleep(pause) => {}
                     Some(update) = updates.next() => match update {
                         Update::Changed(change) => {
-                            if let Some(deadline) = change.next_deadline() {
-                                self.note(&mut agenda, change.drop_id, change.as_of, deadline);
+                            for deadline in change.deadlines() {
+                                let at = self.at(change.as_of, deadline);
+                                deadlines.note(at, change.drop_id, deadline, Origin::Heard);
                             }
                         }
                         Update::Missed(_) => break,
                         _ => {}
                     },
                     Some((drop_id, answer)) = expiring.next() => {
-                        if let Some(deadline) = in_lane.remove(&drop_id) {
-                            self.settled(&mut agenda, drop_id, deadline, answer);
+                        if self.settled(&mut deadlines, drop_id, answer) {
+                            break;
                         }
                     }
                     () = &mut next_sweep => break,
                 }
-                for (drop_id, deadline) in agenda.take_due(self.clock.now()) {
-                    let latest = in_lane.entry(drop_id).or_insert_with(|| {
-                        expiring.push(self.expire(drop_id));
-                        deadline
-                    });
-                    *latest = deadline.max(*latest);
+                for drop_id in deadlines.take_due(self.clock.now()) {
+                    expiring.push(self.expire(drop_id));
                 }
             }
         }
@@ -82,44 +76,46 @@ impl Expiry {
         (drop_id, answer.map(|answer| answer.as_of))
     }
 
-    /// A decision that came before the deadline has not settled it: once more.
+    /// Says whether the store has to be asked for the drop's next deadline.
     fn settled(
         &self,
-        agenda: &mut Agenda<(DropId, Timestamp)>,
+        deadlines: &mut Deadlines,
         drop_id: DropId,
-        deadline: Timestamp,
         answer: Result<Timestamp, ServiceError>,
-    ) {
+    ) -> bool {
+        let Some((deadline, origin)) = deadlines.settled(drop_id) else {
+            return false;
+        };
         match answer {
-            Ok(as_of) if as_of < deadline => self.note(agenda, drop_id, as_of, deadline),
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%drop_id, %error, "expiry failed; the sweep will"),
+            // A decision that came before the deadline has not settled it: once more.
+            Ok(as_of) if as_of < deadline => {
+                deadlines.note(self.at(as_of, deadline), drop_id, deadline, origin);
+                false
+            }
+            Ok(_) => origin == Origin::Swept,
+            Err(error) => {
+                tracing::debug!(%drop_id, %error, "expiry failed; the sweep will");
+                false
+            }
         }
     }
 
-    fn note(
-        &self,
-        agenda: &mut Agenda<(DropId, Timestamp)>,
-        drop_id: DropId,
-        as_of: Timestamp,
-        deadline: Timestamp,
-    ) {
-        let at = self.clock.now().saturating_add(deadline.since(as_of));
-        agenda.note(at, (drop_id, deadline));
+    /// When a deadline comes by this process's clock.
+    fn at(&self, as_of: Timestamp, deadline: Timestamp) -> Timestamp {
+        self.clock.now().saturating_add(deadline.since(as_of))
     }
 
-    async fn sweep(&self, agenda: &mut Agenda<(DropId, Timestamp)>) {
+    async fn sweep(&self, deadlines: &mut Deadlines) {
         match self.store.due(Self::SWEEP_LIMIT).await {
             Ok(due) => {
                 for (drop_id, deadline) in due.deadlines {
-                    self.note(agenda, drop_id, due.as_of, deadline);
+                    let at = self.at(due.as_of, deadline);
+                    deadlines.note(at, drop_id, deadline, Origin::Swept);
                 }
             }
-            Err(error) => report(&error),
+            Err(error) => {
+                tracing::warn!(%error, "the sweep cannot read deadlines; trying again");
+            }
         }
     }
-}
-
-fn report(error: &StoreError) {
-    tracing::warn!(%error, "the sweep cannot read deadlines; trying again");
 }

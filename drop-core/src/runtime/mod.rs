@@ -9,6 +9,7 @@
 
 mod agenda;
 mod bus;
+mod deadlines;
 mod expiry;
 mod feed;
 mod lane;

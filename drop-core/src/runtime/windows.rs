@@ -1,5 +1,6 @@
 //! Telling watchers that a window opens or closes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,13 @@ enum Edge {
 
 type Entry = (DropId, Edge, Timestamp);
 
+/// The edges to come, and the windows that they belong to.
+#[derive(Debug)]
+struct Calendar {
+    agenda: Agenda<Entry>,
+    windows: BTreeMap<DropId, Window>,
+}
+
 /// Announces the edges of windows. Nothing is committed at an edge: the rules look at the
 /// window in each decision, so this only tells those who watch.
 #[derive(Debug)]
@@ -39,52 +47,74 @@ impl Windows {
     /// Runs until cancelled from outside.
     pub(super) async fn run(&self, mut updates: Updates) {
         loop {
-            let mut agenda = Agenda::new();
-            if let Err(error) = self.load(&mut agenda).await {
+            let mut calendar = Calendar { agenda: Agenda::new(), windows: BTreeMap::new() };
+            if let Err(error) = self.load(&mut calendar).await {
                 tracing::warn!(%error, "windows cannot be read; trying again");
                 self.clock.sleep(self.retry).await;
                 continue;
             }
-            self.follow(&mut agenda, &mut updates).await;
+            self.follow(&mut calendar, &mut updates).await;
         }
     }
 
-    /// Works the agenda until updates were missed.
-    async fn follow(&self, agenda: &mut Agenda<Entry>, updates: &mut Updates) {
+    /// Works the calendar until updates were missed.
+    async fn follow(&self, calendar: &mut Calendar, updates: &mut Updates) {
         loop {
-            let pause = agenda.pause(self.clock.now()).unwrap_or(Self::LONGEST_PAUSE);
+            let pause = calendar.agenda.pause(self.clock.now()).unwrap_or(Self::LONGEST_PAUSE);
             tokio::select! {
                 () = self.clock.sleep(pause.min(Self::LONGEST_PAUSE)) => {}
                 update = updates.next() => match update {
                     Some(Update::Changed(change)) => {
                         if let Some(terms) = &change.terms {
-                            self.note(agenda, change.drop_id, terms.window, change.as_of);
+                            self.moved(calendar, change.drop_id, terms.window, change.as_of);
                         }
                     }
                     Some(Update::Refreshed(snapshot)) => {
-                        self.note(agenda, snapshot.id, snapshot.terms.window, snapshot.as_of);
+                        let window = snapshot.terms.window;
+                        self.moved(calendar, snapshot.id, window, snapshot.as_of);
+                    }
+                    Some(Update::Deleted(id)) => {
+                        calendar.windows.remove(&id);
                     }
                     Some(Update::Missed(_)) | None => return,
                     Some(_) => {}
                 },
             }
-            for entry in agenda.take_due(self.clock.now()) {
-                if let Err(error) = self.announce(agenda, entry).await {
+            for entry in calendar.agenda.take_due(self.clock.now()) {
+                if let Err(error) = self.announce(&mut calendar.agenda, entry).await {
                     tracing::warn!(drop_id = %entry.0, %error, "window's edge not announced yet");
-                    agenda.note(self.clock.now().saturating_add(self.retry), entry);
+                    calendar.agenda.note(self.clock.now().saturating_add(self.retry), entry);
                 }
             }
         }
     }
 
-    async fn load(&self, agenda: &mut Agenda<Entry>) -> Result<(), StoreError> {
+    /// A window is new or was moved: its edges to come are noted, and an edge that the move
+    /// has put behind us is announced now.
+    fn moved(&self, calendar: &mut Calendar, id: DropId, window: Window, as_of: Timestamp) {
+        if let Some(old) = calendar.windows.insert(id, window) {
+            let now = self.clock.now();
+            if !old.has_opened(as_of) && window.has_opened(as_of) {
+                calendar.agenda.note(now, (id, Edge::Opens, window.starts_at()));
+            }
+            if let Some(ends_at) = window.ends_at()
+                && !old.has_closed(as_of)
+                && window.has_closed(as_of)
+            {
+                calendar.agenda.note(now, (id, Edge::Closes, ends_at));
+            }
+        }
+        self.note(&mut calendar.agenda, id, window, as_of);
+    }
+
+    async fn load(&self, calendar: &mut Calendar) -> Result<(), StoreError> {
         for status in [DropStatus::Upcoming, DropStatus::Open] {
             let mut after = None;
             loop {
                 let page = DropPage { status: Some(status), after, limit: Self::PAGE };
                 let snapshots = self.store.snapshots(&page).await?;
                 for snapshot in &snapshots {
-                    self.note(agenda, snapshot.id, snapshot.terms.window, snapshot.as_of);
+                    self.moved(calendar, snapshot.id, snapshot.terms.window, snapshot.as_of);
                 }
                 match snapshots.last() {
                     Some(last) if snapshots.len() == Self::PAGE => after = Some(last.id),

@@ -50,8 +50,7 @@ impl Builder {
         }
     }
 
-    /// How long a unit is held where a drop's terms do not say otherwise. Default: 60 seconds,
-    /// 300 at most.
+    /// How long a unit is held under [`DropService::terms`]. Default: 60 seconds, 300 at most.
     #[must_use]
     pub fn hold(mut self, hold: HoldPolicy) -> Self {
         self.hold = hold;

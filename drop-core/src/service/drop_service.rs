@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::error::ServiceError;
-use crate::model::{DropId, HoldPolicy, Revision};
+use crate::model::{DropId, DropTerms, HoldPolicy, InvalidTerms, Revision};
 use crate::runtime::{Bus, Feed, Update, Updates, Writer};
 use crate::store::Store;
 
@@ -15,7 +15,7 @@ use crate::store::Store;
 ///
 /// ```
 /// use drop_core::{DropService, Reserve};
-/// use drop_core::model::{DropTerms, HoldPolicy, NewDrop, Units};
+/// use drop_core::model::{HoldPolicy, NewDrop, Units};
 /// # use drop_store_memory::MemoryStore;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +24,7 @@ use crate::store::Store;
 /// let cancel = tokio_util::sync::CancellationToken::new();
 /// let running = tokio::spawn(workers.run(cancel.clone()));
 ///
-/// let terms = DropTerms::new("Air One", "149.99")?;
+/// let terms = service.terms("Air One", "149.99")?;
 /// let air_one = service.create_drop(NewDrop::plain(terms, Units::new(100)?)?).await?;
 /// let hold = service.reserve(air_one.id, Reserve::one("ann")).await?;
 /// let sale = service.purchase(hold.id(), "ann").await?;
@@ -48,7 +48,15 @@ impl DropService {
     /// The most changes that [`DropService::subscribe_from`] replays.
     pub const MAX_REPLAY: usize = 10_000;
 
-    /// How long a unit is held where a drop's terms do not say otherwise.
+    /// Terms with a name, a price and this service's hold policy: always open, no limit.
+    ///
+    /// # Errors
+    /// [`InvalidTerms`] when the name or the price is not one.
+    pub fn terms(&self, name: &str, price: &str) -> Result<DropTerms, InvalidTerms> {
+        DropTerms::new(name, price, self.hold)
+    }
+
+    /// How long a unit is held under [`DropService::terms`].
     #[must_use]
     pub const fn hold_policy(&self) -> HoldPolicy {
         self.hold

@@ -13,7 +13,7 @@ impl DropService {
     ///
     /// ```
     /// # use drop_core::DropService;
-    /// # use drop_core::model::{DropTerms, NewDrop, Units, VariantName};
+    /// # use drop_core::model::{NewDrop, Units, VariantName};
     /// # use drop_store_memory::MemoryStore;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,7 +23,7 @@ impl DropService {
     ///     .into_iter()
     ///     .map(|(name, total)| Ok((VariantName::new(name)?, Units::new(total)?)))
     ///     .collect();
-    /// let new = NewDrop::with_variants(DropTerms::new("Air One", "149.99")?, sizes?)?;
+    /// let new = NewDrop::with_variants(service.terms("Air One", "149.99")?, sizes?)?;
     /// let air_one = service.create_drop(new).await?;
     /// assert_eq!(air_one.stock().available().get(), 15);
     /// # Ok(())
@@ -46,12 +46,12 @@ impl DropService {
     ///
     /// ```
     /// # use drop_core::{Amendment, DropService};
-    /// # use drop_core::model::{DropTerms, NewDrop, Units};
+    /// # use drop_core::model::{NewDrop, Units};
     /// # use drop_store_memory::MemoryStore;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
-    /// # let terms = DropTerms::new("Air One", "149.99")?;
+    /// # let terms = service.terms("Air One", "149.99")?;
     /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
     /// let more = Amendment { total: Some(Units::new(5)?), ..Amendment::default() };
     /// let air_one = service.amend_drop(air_one.id, more).await?;
@@ -80,12 +80,12 @@ impl DropService {
     ///
     /// ```
     /// # use drop_core::{DropService, Reserve};
-    /// # use drop_core::model::{DropTerms, NewDrop, Units};
+    /// # use drop_core::model::{NewDrop, Units};
     /// # use drop_store_memory::MemoryStore;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
-    /// # let terms = DropTerms::new("Air One", "149.99")?;
+    /// # let terms = service.terms("Air One", "149.99")?;
     /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
     /// service.reserve(air_one.id, Reserve::one("ann")).await?;
     /// assert!(service.delete_drop(air_one.id, false).await.is_err());
@@ -120,12 +120,12 @@ impl DropService {
     ///
     /// ```
     /// # use drop_core::{DropService, Reserve};
-    /// # use drop_core::model::{DropTerms, NewDrop, Units};
+    /// # use drop_core::model::{NewDrop, Units};
     /// # use drop_store_memory::MemoryStore;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
-    /// # let terms = DropTerms::new("Air One", "149.99")?;
+    /// # let terms = service.terms("Air One", "149.99")?;
     /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
     /// service.reserve(air_one.id, Reserve::one("ann")).await?;
     /// service.delete_user("ann", true).await?;
@@ -170,12 +170,12 @@ impl DropService {
     ///
     /// ```
     /// # use drop_core::DropService;
-    /// # use drop_core::model::{DropTerms, NewDrop, Units};
+    /// # use drop_core::model::{NewDrop, Units};
     /// # use drop_store_memory::MemoryStore;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
-    /// # let terms = DropTerms::new("Air One", "149.99")?;
+    /// # let terms = service.terms("Air One", "149.99")?;
     /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
     /// assert!(service.audit(air_one.id).await?.is_sound());
     /// # Ok(())

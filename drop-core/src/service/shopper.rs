@@ -14,12 +14,12 @@ impl DropService {
     ///
     /// ```
     /// # use drop_core::{DropService, Rejection, Reserve, ServiceError};
-    /// # use drop_core::model::{DropTerms, NewDrop, Units};
+    /// # use drop_core::model::{NewDrop, Units};
     /// # use drop_store_memory::MemoryStore;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
-    /// # let terms = DropTerms::new("Air One", "149.99")?;
+    /// # let terms = service.terms("Air One", "149.99")?;
     /// let last_pair = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
     /// let first = service.reserve(last_pair.id, Reserve::one("ann")).await?;
     /// let again = service.reserve(last_pair.id, Reserve::one("ann")).await?;
@@ -60,12 +60,12 @@ impl DropService {
     ///
     /// ```
     /// # use drop_core::{DropService, Reserve};
-    /// # use drop_core::model::{DropTerms, NewDrop, Units};
+    /// # use drop_core::model::{NewDrop, Units};
     /// # use drop_store_memory::MemoryStore;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
-    /// # let terms = DropTerms::new("Air One", "149.99")?;
+    /// # let terms = service.terms("Air One", "149.99")?;
     /// # let last_pair = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
     /// let hold = service.reserve(last_pair.id, Reserve::one("ann")).await?;
     /// service.release(hold.id(), "ann").await?;
@@ -88,12 +88,12 @@ impl DropService {
     ///
     /// ```
     /// # use drop_core::{DropService, Reserve};
-    /// # use drop_core::model::{DropTerms, NewDrop, Units};
+    /// # use drop_core::model::{NewDrop, Units};
     /// # use drop_store_memory::MemoryStore;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
-    /// # let terms = DropTerms::new("Air One", "149.99")?;
+    /// # let terms = service.terms("Air One", "149.99")?;
     /// # let last_pair = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
     /// let hold = service.reserve(last_pair.id, Reserve::one("ann")).await?;
     /// service.release_any(hold.id()).await?;
@@ -129,12 +129,12 @@ impl DropService {
     ///
     /// ```
     /// # use drop_core::{DropService, Reserve};
-    /// # use drop_core::model::{DropTerms, NewDrop, Units};
+    /// # use drop_core::model::{NewDrop, Units};
     /// # use drop_store_memory::MemoryStore;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
-    /// # let terms = DropTerms::new("Air One", "149.99")?;
+    /// # let terms = service.terms("Air One", "149.99")?;
     /// # let last_pair = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
     /// let hold = service.reserve(last_pair.id, Reserve::one("ann")).await?;
     /// let sale = service.purchase(hold.id(), "ann").await?;

@@ -62,13 +62,14 @@ pub(crate) fn histories(allowed: Allowed) -> impl Strategy<Value = History> {
 }
 
 fn drops() -> impl Strategy<Value = NewDrop> {
-    let window = option::of((0..40_u64, 1..400_u64));
-    (1..4_usize, vec(1..6_u32, 3), option::of(1..5_u32), window, (1..60_u64, 0..100_u64)).prop_map(
+    // In tens of seconds, so that moments coincide.
+    let window = option::of((0..4_u64, 1..40_u64));
+    (1..4_usize, vec(1..6_u32, 3), option::of(1..5_u32), window, (1..7_u64, 0..10_u64)).prop_map(
         |(sizes, totals, limit, window, (hold, more))| {
-            let mut terms = DropTerms::new("Air One", "149.99").unwrap();
+            let mut terms = DropTerms::new("Air One", "149.99", Default::default()).unwrap();
             terms.limit = limit.map(units);
-            let longest = Duration::from_secs(hold + more);
-            terms.hold = HoldPolicy::new(Duration::from_secs(hold), longest).unwrap();
+            let tens = |tens| Duration::from_secs(10 * tens);
+            terms.hold = HoldPolicy::new(tens(hold), tens(hold + more)).unwrap();
             if let Some((opens, length)) = window {
                 let opens = after(START, opens);
                 terms.window = Window::new(opens, Some(after(opens, length))).unwrap();
@@ -87,8 +88,7 @@ fn steps(allowed: Allowed) -> impl Strategy<Value = Step> {
     let pause = prop_oneof![
         3 => Just(Duration::ZERO),
         1 => Just(Duration::from_micros(1)),
-        3 => (0..30_u64).prop_map(Duration::from_secs),
-        1 => (0..200_u64).prop_map(Duration::from_secs),
+        4 => (0..20_u64).prop_map(|tens| Duration::from_secs(10 * tens)),
     ];
     (pause, vec(asks(allowed), 1..9)).prop_map(|(pause, asks)| Step { pause, asks })
 }
@@ -126,7 +126,7 @@ fn amendments(everything: bool) -> impl Strategy<Value = Amendment> {
         price: Some(price.to_string().parse().unwrap()),
         ..Amendment::default()
     });
-    let window = (0..100_u64, option::of(0..300_u64)).prop_map(|(opens, closes)| Amendment {
+    let window = (0..10_u64, option::of(0..30_u64)).prop_map(|(opens, closes)| Amendment {
         starts_at: Some(after(START, opens)),
         ends_at: Some(closes.map(|closes| after(START, closes))),
         ..Amendment::default()
@@ -158,8 +158,8 @@ fn size(name: &str) -> VariantName {
     VariantName::new(name).unwrap()
 }
 
-fn after(at: Timestamp, seconds: u64) -> Timestamp {
-    at.saturating_add(Duration::from_secs(seconds))
+fn after(at: Timestamp, tens: u64) -> Timestamp {
+    at.saturating_add(Duration::from_secs(10 * tens))
 }
 
 /// A history that is being played, on rows and on the model.

@@ -1,6 +1,7 @@
 //! drop-core from outside: the rules without a store, the suite's own list, the structure.
 
 mod decide;
+mod expiry;
 mod history;
 mod structure;
 mod table;

@@ -17,7 +17,7 @@ pub(super) struct Field(Box<RawValue>);
 
 impl Field {
     /// The most digits of an exponent that any price or time can need.
-    const MAX_EXPONENT: i32 = 28;
+    const MAX_EXPONENT: u32 = 28;
 
     /// An integer from 0 on: a number, or a string of digits only.
     pub(super) fn integer(&self, name: &str) -> Result<i64, Problem> {
@@ -85,7 +85,7 @@ fn decimal(mantissa: &str, exponent: i32) -> Option<Decimal> {
     let unsigned = mantissa.strip_prefix('-').unwrap_or(mantissa);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || exponent.abs() > Field::MAX_EXPONENT {
+    if !digits(whole) || !digits(fraction) || exponent.unsigned_abs() > Field::MAX_EXPONENT {
         return None;
     }
     let value = Decimal::from_str_exact(mantissa).ok()?;

@@ -64,7 +64,8 @@ impl Hub {
         Self { parts, _closing: closing }
     }
 
-    /// Runs until `cancel`, then closes every socket (1001 on a WebSocket) and returns.
+    /// Runs until `cancel`, then closes every socket (`/ws` with 1001; Socket.IO's engine sends a
+    /// close without a code) and returns.
     ///
     /// # Cancel safety
     /// Dropping the future closes every socket without waiting for it.

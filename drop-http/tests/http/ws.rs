@@ -215,7 +215,7 @@ async fn a_drop_that_ended_before_the_hub_began_is_told_too() {
     let store = drop_store_memory::MemoryStore::with_clock(clock.clone());
     let (other, _workers) = drop_core::DropService::builder(store.clone()).build();
     let end = |at: &str| drop_core::model::Timestamp::parse_rfc3339(at).unwrap();
-    let mut terms = drop_core::model::DropTerms::new("Old", "5").unwrap();
+    let mut terms = drop_core::model::DropTerms::new("Old", "5", Default::default()).unwrap();
     terms.window = drop_core::model::Window::new(
         end("2026-01-01T11:00:00Z"),
         Some(end("2026-01-01T12:00:01Z")),

@@ -1,6 +1,7 @@
 //! The log: one disk transaction per commit.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use drop_core::StoreError;
 use drop_core::model::{DropId, Reservation, ReservationId, Revision, User, UserId};
@@ -18,16 +19,27 @@ use super::tables::{
 #[derive(Debug)]
 pub(super) struct RedbLog {
     database: Database,
+    /// The last transaction failed: after an IO error the engine refuses all others.
+    failed: AtomicBool,
 }
 
 impl RedbLog {
     pub(super) const fn new(database: Database) -> Self {
-        Self { database }
+        Self { database, failed: AtomicBool::new(false) }
     }
 
     /// One transaction. What fails before its commit has not happened; where the commit itself
     /// fails the file may have it, and the engine refuses everything until it is reopened.
     fn transact(
+        &self,
+        write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+    ) -> Result<(), StoreError> {
+        let done = self.begin_and_commit(write);
+        self.failed.store(done.is_err(), Ordering::Relaxed);
+        done
+    }
+
+    fn begin_and_commit(
         &self,
         write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), StoreError> {
@@ -39,6 +51,13 @@ impl RedbLog {
 }
 
 impl Log for RedbLog {
+    fn check(&self) -> Result<(), StoreError> {
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(StoreError::unavailable("the last write to the file failed"));
+        }
+        Ok(())
+    }
+
     fn changed(&self, change: &Change, users: &[User]) -> Result<(), StoreError> {
         self.transact(|transaction| write_change(transaction, change, users))
     }

@@ -17,7 +17,7 @@ const START: Timestamp = Timestamp::EPOCH;
 fn shelves(total: i64) -> (loom::sync::Arc<Shelves>, Arc<ManualClock>, DropId) {
     let clock = Arc::new(ManualClock::new(START));
     let shelves = Shelves::new(clock.clone(), Box::new(NoLog), Users::default(), Drops::default());
-    let terms = DropTerms::new("Air One", "149.99").unwrap();
+    let terms = DropTerms::new("Air One", "149.99", Default::default()).unwrap();
     let new = NewDrop::plain(terms, Units::new(total).unwrap()).unwrap();
     let id = shelves.create(&new).unwrap().id;
     (loom::sync::Arc::new(shelves), clock, id)

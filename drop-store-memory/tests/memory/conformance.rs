@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use drop_core::conformance::{Harness, Release, START, World};
+use drop_core::Store;
+use drop_core::conformance::{Harness, Release, World};
 use drop_core::model::{DropId, Timestamp};
-use drop_core::{ManualClock, Store};
 use drop_store_memory::{FileStore, MemoryStore};
 use tempfile::TempDir;
+
+use crate::gate::GateClock;
 
 mod memory {
     drop_core::conformance::suite!(super::InMemory);
@@ -22,14 +24,14 @@ struct InMemory;
 #[async_trait(?Send)]
 impl Harness for InMemory {
     async fn world(&self) -> Box<dyn World> {
-        let clock = Arc::new(ManualClock::new(START));
+        let clock = GateClock::new();
         Box::new(MemoryWorld { store: MemoryStore::with_clock(clock.clone()), clock })
     }
 }
 
 struct MemoryWorld {
     store: MemoryStore,
-    clock: Arc<ManualClock>,
+    clock: Arc<GateClock>,
 }
 
 #[async_trait(?Send)]
@@ -39,15 +41,15 @@ impl World for MemoryWorld {
     }
 
     async fn set_time(&self, at: Timestamp) {
-        self.clock.jump(at);
+        self.clock.set(at);
     }
 
     async fn reopen(&mut self) -> bool {
         false
     }
 
-    async fn stall(&self, _drop_id: DropId) -> Option<Release> {
-        None
+    async fn stall(&self, drop_id: DropId) -> Option<Release> {
+        Some(self.clock.stall(self.store(1), drop_id))
     }
 }
 
@@ -57,7 +59,7 @@ struct InFile;
 impl Harness for InFile {
     async fn world(&self) -> Box<dyn World> {
         let directory = TempDir::new().unwrap();
-        let clock = Arc::new(ManualClock::new(START));
+        let clock = GateClock::new();
         let store = FileStore::open_with_clock(directory.path(), clock.clone()).unwrap();
         Box::new(FileWorld { store: Some(store), directory, clock })
     }
@@ -67,7 +69,7 @@ struct FileWorld {
     /// `None` only while it is opened again.
     store: Option<FileStore>,
     directory: TempDir,
-    clock: Arc<ManualClock>,
+    clock: Arc<GateClock>,
 }
 
 #[async_trait(?Send)]
@@ -77,7 +79,7 @@ impl World for FileWorld {
     }
 
     async fn set_time(&self, at: Timestamp) {
-        self.clock.jump(at);
+        self.clock.set(at);
     }
 
     async fn reopen(&mut self) -> bool {
@@ -87,7 +89,7 @@ impl World for FileWorld {
         true
     }
 
-    async fn stall(&self, _drop_id: DropId) -> Option<Release> {
-        None
+    async fn stall(&self, drop_id: DropId) -> Option<Release> {
+        Some(self.clock.stall(self.store(1), drop_id))
     }
 }

@@ -16,7 +16,7 @@ async fn fill(directory: &Path, clock: &Arc<ManualClock>) -> String {
     let store = FileStore::open_with_clock(directory, clock.clone()).unwrap();
     let (service, _workers) = DropService::builder(store.clone()).build();
     for name in ["Air One", "Air Two"] {
-        let terms = DropTerms::new(name, "149.99").unwrap();
+        let terms = DropTerms::new(name, "149.99", Default::default()).unwrap();
         let new = NewDrop::plain(terms, Units::new(50).unwrap()).unwrap();
         let id = service.create_drop(new).await.unwrap().id;
         for shopper in 0..20 {
@@ -66,7 +66,7 @@ async fn reopening_restores_everything() {
     assert_eq!(store.purchases(&whose("shopper_0"), page).await.unwrap().len(), 2);
     assert_eq!(store.purchases(&whose("shopper_4"), page).await.unwrap(), []);
     // Ids go on where they were: nothing is given twice.
-    let terms = DropTerms::new("Air Three", "1").unwrap();
+    let terms = DropTerms::new("Air Three", "1", Default::default()).unwrap();
     let third = store.create_drop(&NewDrop::plain(terms, Units::ONE).unwrap()).await.unwrap();
     assert_eq!(third.id.get(), 3);
 }
@@ -75,7 +75,7 @@ async fn reopening_restores_everything() {
 async fn holds_expire_on_time_across_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let clock = clock();
-    let terms = DropTerms::new("Air One", "149.99").unwrap();
+    let terms = DropTerms::new("Air One", "149.99", Default::default()).unwrap();
     let id = {
         let store = FileStore::open_with_clock(directory.path(), clock.clone()).unwrap();
         let (service, _workers) = DropService::builder(store).build();

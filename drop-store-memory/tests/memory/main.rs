@@ -1,4 +1,5 @@
 //! The memory store and the file store, from outside.
 
 mod conformance;
+mod gate;
 mod journal;

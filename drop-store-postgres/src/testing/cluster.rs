@@ -13,10 +13,11 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::OnceCell;
 
-use super::database::{Database, Template, url};
+use super::ClusterError;
+use super::address::url;
+use super::database::{Database, Template};
 use super::guardian::Guardian;
 use super::programs::Programs;
-use super::ClusterError;
 
 /// How the private server differs from its defaults. It stays as durable as it is; only its
 /// housekeeping is rarer, which with a hundred databases would be most of its work.
@@ -116,8 +117,7 @@ impl Cluster {
         settings: &[(&str, &str)],
     ) -> Result<Self, ClusterError> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let settings: Vec<(String, String)> =
-            SETTINGS.iter().chain(settings).map(owned).collect();
+        let settings: Vec<(String, String)> = SETTINGS.iter().chain(settings).map(owned).collect();
         let private = blocking(move || make(place, &settings)).await?;
         let options = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
@@ -134,7 +134,8 @@ impl Cluster {
     /// [`ClusterError`].
     pub async fn database(&self) -> Result<Database, ClusterError> {
         let options = self.options();
-        let template = self.inner.template.get_or_try_init(|| Template::make(options.clone())).await?;
+        let template =
+            self.inner.template.get_or_try_init(|| Template::make(options.clone())).await?;
         Database::create(options, template, self.keeps_databases()).await
     }
 

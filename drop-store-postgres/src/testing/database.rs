@@ -6,10 +6,11 @@ use std::thread;
 use drop_core::model::Timestamp;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use super::manual_time::{self, ManualTime};
 use super::ClusterError;
+use super::address::url;
+use super::manual_time::{self, ManualTime};
 use crate::builder::PostgresBuilder;
 use crate::store::PostgresStore;
 
@@ -167,12 +168,6 @@ impl Drop for Database {
             let _ = removing.join();
         }
     }
-}
-
-/// The address without what only this client understands.
-pub(super) fn url(options: &PgConnectOptions) -> String {
-    let url = options.to_url_lossy().to_string();
-    url.split("&statement-cache-capacity").next().unwrap_or_default().to_owned()
 }
 
 async fn execute(connection: &mut PgConnection, statement: String) -> Result<(), sqlx::Error> {

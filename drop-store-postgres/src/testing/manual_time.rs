@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use drop_core::model::Timestamp;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use super::ClusterError;
-use super::database::url;
+use super::address::url;
 use crate::builder::PostgresBuilder;
 use crate::store::PostgresStore;
 

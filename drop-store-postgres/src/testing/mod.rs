@@ -15,6 +15,7 @@
 //! databases. A missing server is an error that says what to install: a test that needs one
 //! fails without it, and never passes by being skipped.
 
+mod address;
 mod cluster;
 mod database;
 mod error;

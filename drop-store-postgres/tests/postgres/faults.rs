@@ -276,10 +276,7 @@ async fn step<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     polled
 }
 
-async fn poll_until<F: Future>(
-    mut future: std::pin::Pin<&mut F>,
-    until: impl AsyncFn() -> bool,
-) {
+async fn poll_until<F: Future>(mut future: std::pin::Pin<&mut F>, until: impl AsyncFn() -> bool) {
     while !until().await {
         assert!(step(future.as_mut()).await.is_pending(), "it ended too soon");
     }

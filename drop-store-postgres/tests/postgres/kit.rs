@@ -7,12 +7,16 @@ use drop_core::model::{
     ReservationId, Timestamp, Units, Username, Window,
 };
 use drop_core::rules::{Applied, Batch, Command, Effect, Outcome, Rejection};
+use drop_core::store::Page;
 use drop_core::{Store, StoreError};
 use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::{Cluster, Database, ManualTime};
 
 /// When manual time begins.
 pub(crate) const START: &str = "2026-06-01T12:00:00Z";
+
+/// All that a page can hold.
+pub(crate) const ALL: Page = Page { before: None, limit: 10_000 };
 
 pub(crate) async fn database() -> Database {
     Cluster::in_memory().await.unwrap().database().await.unwrap()

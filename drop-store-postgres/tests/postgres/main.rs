@@ -9,3 +9,4 @@ mod plans;
 mod races;
 mod sales;
 mod schema;
+mod seller;

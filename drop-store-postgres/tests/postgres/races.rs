@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use drop_core::{Store, StoreError};
 use drop_core::model::{DropId, Revision};
 use drop_core::rules::{Outcome, Rejection};
 use drop_core::store::Deletion;
+use drop_core::{Store, StoreError};
 use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::Database;
 use sqlx::{AssertSqlSafe, Executor};
@@ -37,8 +37,7 @@ async fn herd(stores: [&PostgresStore; 2], id: DropId, crowd: usize) -> Vec<Outc
 }
 
 async fn one_of_one(database: &Database) {
-    let [first, second] =
-        [database.connect().await.unwrap(), database.connect().await.unwrap()];
+    let [first, second] = [database.connect().await.unwrap(), database.connect().await.unwrap()];
     for _ in 0..5 {
         let id = drop_of(&first, 1).await;
         let outcomes = herd([&first, &second], id, 16).await;

@@ -97,7 +97,7 @@ async fn the_schema_refuses_a_second_hold_and_an_oversold_drop() {
     hold(&store, id, "ann").await;
     let mut outside = database.connection().await.unwrap();
     let code = |error: sqlx::Error| {
-        error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()))
+        error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned))
     };
     let twice = "INSERT INTO reservations SELECT drop_id, n + 1, user_id, variant, quantity, \
                  price, status, created_at, expires_at, updated_at FROM reservations";

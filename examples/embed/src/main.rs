@@ -1,6 +1,6 @@
 //! The smallest host: a shop without a network.
 
-use drop_core::model::{DropTerms, NewDrop, Units};
+use drop_core::model::{NewDrop, Units};
 use drop_core::{DropService, Rejection, Reserve, ServiceError, Update};
 use drop_store_memory::MemoryStore;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let running = tokio::spawn(workers.run(cancel.clone()));
     let mut updates = service.subscribe();
 
-    let terms = DropTerms::new("Air One", "149.99")?;
+    let terms = service.terms("Air One", "149.99")?;
     let air_one = service.create_drop(NewDrop::plain(terms, Units::new(1)?)?).await?;
     let hold = service.reserve(air_one.id, Reserve::one("ann")).await?;
     match service.reserve(air_one.id, Reserve::one("bob")).await {

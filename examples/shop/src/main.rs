@@ -1,5 +1,6 @@
 //! `drop-shop`: the whole service assembled, in one process and one binary.
 
+mod counted;
 mod demo;
 mod page;
 mod serve;
@@ -8,20 +9,22 @@ mod stores;
 
 use std::error::Error;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use axum::Router;
 use axum::routing::get;
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use drop_core::DropService;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::settings::{RateLimit, Settings};
+use crate::settings::{RateLimit, Settings, StoreSetting};
 
-/// Connections of all kinds at a time.
+/// Connections of all kinds at a time, where there are file descriptors for so many.
 const CONNECTIONS: usize = 16_384;
 /// File descriptors beside connections: the store, the log, the runtime.
 const OTHER_FILES: u64 = 256;
@@ -29,9 +32,15 @@ const OTHER_FILES: u64 = 256;
 #[tokio::main]
 async fn main() -> ExitCode {
     let settings = Settings::parse();
+    let (bind, store) = match (settings.bind(), settings.store()) {
+        (Ok(bind), Ok(store)) => (bind, store),
+        (Err(message), _) | (_, Err(message)) => {
+            Settings::command().error(ErrorKind::ValueValidation, message).exit()
+        }
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(settings).await {
+    match run(&settings, bind, &store).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let mut reasons = error.to_string();
@@ -47,20 +56,24 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
+async fn run(
+    settings: &Settings,
+    bind: SocketAddr,
+    store: &StoreSetting,
+) -> Result<(), Box<dyn Error>> {
     let hold = settings.hold()?;
     let stop = stop_signal()?;
     // Bound first: whoever's port is taken hears it before a store is opened.
-    let bind = settings.bind();
     let listener = TcpListener::bind(bind)
         .await
         .map_err(|error| format!("cannot listen on {bind}: {error}"))?;
     let address = listener.local_addr()?;
 
-    let store = stores::open(&settings.store()).await?;
+    let store = stores::open(store).await?;
     let (service, workers) = DropService::builder_shared(store).hold(hold).build();
-    let random_key = settings.admin_key.is_none().then(random_key).transpose()?;
-    let admin_key = settings.admin_key.clone().or_else(|| random_key.clone()).unwrap_or_default();
+    let random_key = settings.admin_key().is_none().then(random_key).transpose()?;
+    let admin_key = settings.admin_key().or(random_key.as_ref()).cloned().unwrap_or_default();
+    let connections = connections();
     let (reserves, purchases) = match settings.rate_limit {
         RateLimit::Off => (None, None),
         RateLimit::PerMinute(reserves, purchases) => (Some(reserves), Some(purchases)),
@@ -70,6 +83,8 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
         .cors(settings.cors_origin.clone())
         .reserves_per_minute(reserves)
         .purchases_per_minute(purchases)
+        // Sockets are connections too: half of them stay for requests.
+        .max_sockets(u32::try_from(connections / 2).unwrap_or(u32::MAX))
         .build();
     let router = Router::new()
         .route("/", get(page::serve))
@@ -81,14 +96,14 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let idle = CancellationToken::new();
     let working = tokio::spawn(workers.run(idle.clone()));
     let feeding = tokio::spawn(hub.run(stop.clone()));
-    if settings.demo() {
+    if settings.demo(address) {
         let made = demo::fill(&service).await?;
         tracing::info!(made, "demo drops");
     }
     announce(&service, address, random_key.as_ref())?;
 
     // First no more requests and goodbye to the sockets, then what was accepted, then the end.
-    serve::serve(listener, router, connections(), stop).await;
+    serve::serve(listener, router, connections, stop).await;
     feeding.await?;
     idle.cancel();
     working.await?;
@@ -98,7 +113,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
 /// One line for people and scripts; the key on a line of its own, this once.
 fn announce(
     service: &DropService,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     random_key: Option<&SecretString>,
 ) -> std::io::Result<()> {
     let durable = if service.is_durable() { "durable" } else { "not durable" };

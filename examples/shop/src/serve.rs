@@ -13,28 +13,33 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// A request's headers must be here in so long, or its connection is closed.
+use crate::counted::Counted;
+
+/// A request's headers must be here in so long after its connection is open or idle, or the
+/// connection is closed.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// At the end, connections get so long to finish what they began.
 const GRACE: Duration = Duration::from_secs(10);
 /// After a failed accept (no file descriptor left, usually) there is a pause.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` until `stop`, then stops accepting and waits for what was accepted.
+/// Serves `router` by HTTP/1.1 until `stop`, then stops accepting and waits for what was
+/// accepted.
 ///
-/// At most `connections` at a time; further ones wait in the kernel's backlog.
+/// At most `connections` at a time, sockets included; further ones wait in the kernel's backlog.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     connections: usize,
     stop: CancellationToken,
 ) {
-    let mut builder = Builder::new(TokioExecutor::new());
+    // One version only: while it waits to see which, nothing times out.
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     // Without a timer hyper has no header timeout, and slow headers are free.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     let room = Arc::new(Semaphore::new(connections));
@@ -44,7 +49,7 @@ pub(crate) async fn serve(
             accepted = accept(&listener, &room) => accepted,
             () = stop.cancelled() => break,
         };
-        let (stream, peer, permit) = match accepted {
+        let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept");
@@ -64,7 +69,6 @@ pub(crate) async fn serve(
             if let Err(error) = connection.await {
                 tracing::debug!(%peer, %error, "connection broke");
             }
-            drop(permit);
         });
     }
     drop(listener);
@@ -76,9 +80,9 @@ pub(crate) async fn serve(
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(Counted, SocketAddr)> {
     let permit = room.clone().acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, peer, permit))
+    Ok((Counted::new(stream, permit), peer))
 }

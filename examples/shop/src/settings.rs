@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 use drop_core::model::{HoldPolicy, InvalidTerms};
 use drop_http::Cors;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Sells limited stock to a crowd: REST, WebSocket, Socket.IO and a page, in one process.
 #[derive(Debug, Parser)]
@@ -16,20 +16,20 @@ use secrecy::SecretString;
 pub(crate) struct Settings {
     /// Address to listen on. [default: 127.0.0.1:3001, or 127.0.0.1 with the port in PORT]
     #[arg(long, env = "DROP_BIND")]
-    bind: Option<SocketAddr>,
+    bind: Option<String>,
 
-    /// Only from the environment: the port where --bind is not given.
+    /// Only from the environment, which other software shares: the port where --bind is absent.
     #[arg(long, env = "PORT", hide = true)]
-    port: Option<u16>,
+    port: Option<String>,
 
     /// Where drops are kept: file:DIR (embedded, durable), memory, or postgres://...
     /// [default: file:drop-data]
     #[arg(long, env = "DROP_STORE", hide_env_values = true)]
-    store: Option<StoreSetting>,
+    store: Option<SecretString>,
 
-    /// Only from the environment: the store where --store is not given.
+    /// Only from the environment, which other software shares: the store where --store is absent.
     #[arg(long, env = "DATABASE_URL", hide = true, hide_env_values = true)]
-    database_url: Option<StoreSetting>,
+    database_url: Option<SecretString>,
 
     /// How long a unit is held, in seconds; fractions allowed.
     #[arg(long, env = "DROP_HOLD_SECONDS", default_value = "60")]
@@ -42,7 +42,7 @@ pub(crate) struct Settings {
     /// What admin routes ask for, as x-api-key or bearer token. Without it a random one is made
     /// and printed once.
     #[arg(long, env = "ADMIN_API_KEY", hide_env_values = true)]
-    pub(crate) admin_key: Option<SecretString>,
+    admin_key: Option<SecretString>,
 
     /// Origins that browsers may call from: a comma list, or *. Closed without it.
     #[arg(long, env = "CORS_ORIGIN", default_value = "", hide_default_value = true)]
@@ -63,15 +63,33 @@ impl Settings {
     const DEFAULT_LONGEST: Duration = Duration::from_secs(300);
 
     /// Where to listen.
-    pub(crate) fn bind(&self) -> SocketAddr {
-        let port = self.port.unwrap_or(Self::DEFAULT_PORT);
-        self.bind.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into())
+    ///
+    /// # Errors
+    /// What is wrong with the address or the port, in words.
+    pub(crate) fn bind(&self) -> Result<SocketAddr, String> {
+        if let Some(bind) = given(self.bind.as_deref()) {
+            let refusal = |_| format!("--bind {bind:?} is no address such as 127.0.0.1:3001");
+            return bind.parse().map_err(refusal);
+        }
+        let port = given(self.port.as_deref()).map_or(Ok(Self::DEFAULT_PORT), |port| {
+            port.parse().map_err(|_| format!("PORT {port:?} is no port; or give --bind"))
+        })?;
+        Ok((Ipv4Addr::LOCALHOST, port).into())
     }
 
     /// Where drops are kept.
-    pub(crate) fn store(&self) -> StoreSetting {
-        let given = self.store.as_ref().or(self.database_url.as_ref());
-        given.cloned().unwrap_or_else(|| StoreSetting::File("drop-data".into()))
+    ///
+    /// # Errors
+    /// What a store is, in words.
+    pub(crate) fn store(&self) -> Result<StoreSetting, String> {
+        let store = given(self.store.as_ref().map(ExposeSecret::expose_secret));
+        let database = given(self.database_url.as_ref().map(ExposeSecret::expose_secret));
+        store.or(database).unwrap_or("file:drop-data").parse()
+    }
+
+    /// What admin routes ask for; `None` where a random key has to be made.
+    pub(crate) fn admin_key(&self) -> Option<&SecretString> {
+        self.admin_key.as_ref().filter(|key| !key.expose_secret().trim().is_empty())
     }
 
     /// How long a unit is held.
@@ -82,9 +100,14 @@ impl Settings {
     }
 
     /// Whether an empty store gets drops to look at.
-    pub(crate) fn demo(&self) -> bool {
-        self.demo.map_or_else(|| self.bind().ip().is_loopback(), |demo| demo == Switch::On)
+    pub(crate) fn demo(&self, bind: SocketAddr) -> bool {
+        self.demo.map_or_else(|| bind.ip().is_loopback(), |demo| demo == Switch::On)
     }
+}
+
+/// A setting that is there and not empty: what sets a variable to nothing means not to set it.
+fn given(setting: Option<&str>) -> Option<&str> {
+    setting.filter(|setting| !setting.trim().is_empty())
 }
 
 /// Where drops are kept.
@@ -192,28 +215,48 @@ mod tests {
     #[test]
     fn every_mistake_has_a_message() {
         for (arguments, message) in [
-            (["--store", "fiel:x"], "file:DIR, memory or postgres://"),
-            (["--store", "file:"], "needs a directory"),
             (["--hold-seconds", "soon"], "not a number of seconds"),
-            (["--hold-seconds", "-1"], ""),
+            (["--hold-seconds", "1e99"], "not a number of seconds"),
             (["--rate-limit", "30"], "neither off nor two counts"),
             (["--rate-limit", "0,0"], "neither off nor two counts"),
             (["--demo", "maybe"], "neither on nor off"),
-            (["--bind", "localhost"], "--bind"),
+            (["--cors-origin", "shop"], "not an origin"),
             (["--stroe", "memory"], "--store"),
         ] {
             let error = parse(&arguments).unwrap_err().to_string();
             assert!(error.contains(message), "{arguments:?}: {error}");
         }
+        for (store, message) in [("fiel:x", "file:DIR, memory or"), ("file:", "needs a directory")]
+        {
+            let error = parse(&["--store", store]).unwrap().store().unwrap_err();
+            assert!(error.contains(message), "{store}: {error}");
+        }
+        let error = parse(&["--bind", "localhost"]).unwrap().bind().unwrap_err();
+        assert!(error.contains("127.0.0.1:3001"), "{error}");
     }
 
     #[test]
     fn secrets_are_not_shown() {
-        let settings =
-            parse(&["--store", "postgres://u:pass@h/d", "--admin-key", "secret"]).unwrap();
-        let shown = format!("{settings:?}");
-        assert!(!shown.contains("pass") && !shown.contains("\"secret\""), "{shown}");
-        assert!(matches!(settings.store(), StoreSetting::Postgres(_)));
+        let key = ["--admin-key", "hunter2"];
+        let settings = parse(&[&["--store", "postgres://u:hunter2@h/d"], &key[..]].concat());
+        let settings = settings.unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"), "{settings:?}");
+        assert!(matches!(settings.store(), Ok(StoreSetting::Postgres(_))));
+        let typo = parse(&["--store", "postgress://u:hunter2@h/d"]).unwrap().store().unwrap_err();
+        assert!(!typo.contains("hunter2"), "{typo}");
+    }
+
+    #[test]
+    fn what_is_empty_is_not_given_and_what_is_shared_gives_way() {
+        let settings = parse(&["--admin-key", "", "--store", "", "--port", ""]).unwrap();
+        assert!(settings.admin_key().is_none());
+        assert!(matches!(settings.store(), Ok(StoreSetting::File(_))));
+        assert_eq!(settings.bind().unwrap().port(), 3001);
+        let foreign = ["--database-url", "mysql://h/d", "--port", "http"];
+        let ours = ["--store", "memory", "--bind", "127.0.0.1:1"];
+        let settings = parse(&[foreign, ours].concat()).unwrap();
+        assert!(matches!(settings.store(), Ok(StoreSetting::Memory)));
+        assert_eq!(settings.bind().unwrap().port(), 1);
     }
 
     #[test]

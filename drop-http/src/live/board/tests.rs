@@ -50,7 +50,7 @@ fn snapshot(revision: u64) -> DropSnapshot {
         id: id(),
         revision: Revision::new(revision),
         as_of: at(0),
-        terms: Arc::new(DropTerms::new("Air One", "5").unwrap()),
+        terms: Arc::new(DropTerms::new("Air One", "5", Default::default()).unwrap()),
         variants: variants(i64::try_from(revision).unwrap()),
         recent: Vec::new(),
         created_at: at(0),

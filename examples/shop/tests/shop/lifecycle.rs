@@ -74,6 +74,56 @@ async fn a_directory_in_use_and_a_typo_are_told_clearly() {
 }
 
 #[tokio::test]
+async fn a_mistyped_store_does_not_print_its_password() {
+    let start = Start::on("postgress://u:hunter2@h/d");
+    let typo = start.command().env("DATABASE_URL", "mysql://u:hunter2@h/d").output().await.unwrap();
+    assert_eq!(typo.status.code(), Some(2));
+    assert!(!String::from_utf8_lossy(&typo.stderr).contains("hunter2"), "{typo:?}");
+}
+
+/// Nothing at all, a beginning, and another protocol's beginning.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_never_ask_are_closed() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let shop = Start::on("memory").run().await;
+    let address = shop.origin.trim_start_matches("http://").to_owned();
+    let silent = ["", "P", "GET / HTTP/1.1\r\nhost:", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"];
+    let closed = silent.map(|bytes| {
+        let address = address.clone();
+        tokio::spawn(async move {
+            let mut stream = TcpStream::connect(&address).await.unwrap();
+            stream.write_all(bytes.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            let end = stream.read_to_end(&mut answer);
+            // A reset is an end too.
+            let _ = tokio::time::timeout(PATIENCE, end).await.expect("the connection is closed");
+        })
+    });
+    for connection in closed {
+        connection.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_leave_room_for_requests() {
+    let mut limited = Start::on("memory");
+    limited.file_limit = Some(320);
+    let shop = limited.run().await;
+    let mut sockets = Vec::new();
+    let refused = loop {
+        match connect_async(shop.socket()).await {
+            Ok((socket, _)) => sockets.push(socket),
+            Err(refused) => break refused,
+        }
+        assert!(sockets.len() < 320, "every file descriptor went to a socket");
+    };
+    assert!(refused.to_string().contains("503"), "{refused}");
+    assert_eq!(shop.api.get("/healthz").await.status, 200);
+    let drop_id = shop.api.plain_drop(1).await;
+    assert_eq!(shop.api.reserve(drop_id, "ann").await.unwrap().status, 201);
+}
+
+#[tokio::test]
 async fn without_a_key_a_random_one_is_printed_once() {
     let mut start = Start::on("memory");
     let at = start.arguments.iter().position(|argument| argument == "--admin-key").unwrap();

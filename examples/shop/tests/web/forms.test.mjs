@@ -29,7 +29,10 @@ test('money is counted in integers', () => {
 
 test('recent buyers are newest first and none twice', () => {
   const at = (second) => ({ username: `u${second}`, purchasedAt: `2030-01-01T00:00:0${second}.000Z` });
-  assert.deepEqual(mergeActivity([at(2), at(1)], [at(3), at(2)], 3).map(({ username }) => username), ['u3', 'u2', 'u1']);
+  const names = (...lists) => mergeActivity(...lists).map(({ username }) => username);
+  assert.deepEqual(names([at(3), at(2), at(1)], [at(4), at(3), at(2)], 4), ['u4', 'u3', 'u2', 'u1']);
+  assert.deepEqual(names([at(4), at(3), at(2)], [at(3), at(2), at(1)], 4), ['u3', 'u2', 'u1'], 'who is no buyer any more is not shown');
+  assert.deepEqual(names([at(2), at(1)], [at(1)]), ['u1'], 'fewer than three are all there are');
 });
 
 test('a new drop sends what was filled in and nothing else', () => {

@@ -2,14 +2,18 @@
 
 import { h, setText } from './dom.js';
 import { formatAgo } from './countdown.js';
+import { identityOf } from './state.js';
 
+/** As many as the server names for a drop, if there are that many. */
+const NAMED_BY_SERVER = 3;
 const SHOWN_PER_CARD = 4;
 const SHOWN_ON_TAPE = 8;
 
 /** @typedef {import('./state.js').Purchaser} Purchaser */
 
 /**
- * The server names the three newest; what was seen before them stays in view behind them.
+ * The server names the three newest; what was seen before them stays in view behind them. Where it names fewer there are no more, and
+ * what would stand among those it names is not true any more: the server was given older data, or a buyer was deleted.
  * @template {Purchaser} T
  * @param {T[]} seen
  * @param {T[]} incoming
@@ -17,8 +21,12 @@ const SHOWN_ON_TAPE = 8;
  * @returns {T[]} newest first, none twice
  */
 export function mergeActivity(seen, incoming, most = SHOWN_PER_CARD) {
-  const byKey = new Map([...seen, ...incoming].map((entry) => [`${entry.username}\n${entry.purchasedAt}`, entry]));
-  return [...byKey.values()].sort((a, b) => Date.parse(b.purchasedAt) - Date.parse(a.purchasedAt)).slice(0, most);
+  const keyOf = (/** @type {Purchaser} */ { username, purchasedAt }) => `${username}\n${purchasedAt}`;
+  const named = new Set(incoming.map(keyOf));
+  const oldest = incoming.length < NAMED_BY_SERVER ? Number.NEGATIVE_INFINITY : Date.parse(incoming[incoming.length - 1].purchasedAt);
+  const behind = seen.filter((entry) => !named.has(keyOf(entry)) && Date.parse(entry.purchasedAt) <= oldest);
+  const kept = new Map(seen.map((entry) => [keyOf(entry), entry]));
+  return [...incoming.map((entry) => kept.get(keyOf(entry)) ?? entry), ...behind].slice(0, most);
 }
 
 /**
@@ -67,15 +75,17 @@ export function createActivityFeed({ title }) {
  * @param {HTMLElement} list
  */
 export function createTape(list) {
-  /** @type {(Purchaser & {dropName: string})[]} */
-  let entries = [];
+  /** @type {Map<string, Purchaser[]>} by drop; what is gone from the shop is gone from the tape */
+  let seen = new Map();
   let shown = '';
   return {
     /** @param {import('./state.js').DropFacts[]} drops */
     update(drops) {
-      const incoming = drops.flatMap((facts) => facts.topPurchasers.map((purchaser) => ({ ...purchaser, dropName: facts.name })));
-      entries = mergeActivity(entries, incoming, SHOWN_ON_TAPE);
-      const key = entries.map(({ username, purchasedAt }) => username + purchasedAt).join();
+      const before = seen;
+      seen = new Map(drops.map((facts) => [identityOf(facts), mergeActivity(before.get(identityOf(facts)) ?? [], facts.topPurchasers ?? [], SHOWN_ON_TAPE)]));
+      const entries = drops.flatMap((facts) => (seen.get(identityOf(facts)) ?? []).map((purchaser) => ({ ...purchaser, dropName: facts.name })))
+        .sort((a, b) => Date.parse(b.purchasedAt) - Date.parse(a.purchasedAt)).slice(0, SHOWN_ON_TAPE);
+      const key = entries.map(({ username, purchasedAt, dropName }) => username + purchasedAt + dropName).join();
       if (key === shown && list.childElementCount > 0) return;
       shown = key;
       list.replaceChildren(...(entries.length > 0

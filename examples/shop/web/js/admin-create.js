@@ -104,8 +104,8 @@ export function createDropForm({ onCreate }) {
       h('div', { class: 'fields' },
         field('startsAt', 'Starts', { type: 'datetime-local', step: 1 }, 'Empty: right away'),
         field('endsAt', 'Ends', { type: 'datetime-local', step: 1 }, 'Empty: open end'),
-        field('holdSeconds', 'Hold, seconds', { type: 'number', min: 0, step: 'any' }, 'Empty: the shop’s default'),
-        field('longestHoldSeconds', 'Longest hold, seconds', { type: 'number', min: 0, step: 'any' }, 'With extensions'),
+        field('holdSeconds', 'Hold (s)', { type: 'number', min: 0, step: 'any' }, 'Empty: the shop’s default'),
+        field('longestHoldSeconds', 'Longest hold (s)', { type: 'number', min: 0, step: 'any' }, 'With extensions'),
         field('maxPerCustomer', 'Limit each', { type: 'number', min: 1, step: 1 }, 'Empty: no limit'))),
     error, submit);
 

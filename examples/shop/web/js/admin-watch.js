@@ -3,14 +3,17 @@
 import { h, reconcile, setText } from './dom.js';
 import { coalesce } from './coalesce.js';
 import { formatAgo, formatCountdown, isUrgent } from './countdown.js';
-import { formatMoney, sumOf } from './money.js';
+import { createSalesBook } from './sales-book.js';
+import { formatMoney } from './money.js';
 import { createStockBar } from './stock-display.js';
 import { createStockEditor } from './admin-stock.js';
 import { phaseOf } from './state.js';
 
 /** In a rush the numbers move with every frame; the lists behind them are asked for at most this often. */
 const LISTS_EVERY_MS = 700;
+/** Rows in view; the figures above count everything. */
 const SALES_SHOWN = 50;
+const HOLDS_SHOWN = 200;
 
 /** @param {any} row a hold or a purchase */
 const unitsOf = ({ quantity, variant }) => [`${quantity ?? 1} ×`, variant ? `size ${variant}` : 'pair'].join(' ');
@@ -51,6 +54,12 @@ export function createAdminWatch({ api, store, clock, toasts, refresh, attempt }
   const noHolds = h('p', { class: 'ledger-empty' }, 'No pair is on hold.');
   const saleList = h('ul', { class: 'ledger', testid: 'admin-sales' });
   const noSales = h('p', { class: 'ledger-empty' }, 'Nothing sold yet.');
+  const holdCount = h('p', { class: 'ledger-count' });
+  const saleCount = h('p', { class: 'ledger-count', testid: 'admin-sales-count' });
+  const bookOf = (/** @type {number} */ id) => createSalesBook({ load: (until) => api.admin.sales(id, until), sold: () => store.get(id)?.soldCount });
+  let book = bookOf(0);
+  /** @type {string|undefined} */
+  let bookCreatedAt;
   /** @type {Map<unknown, any>} */
   const holdRows = new Map();
   /** @type {Map<unknown, any>} */
@@ -64,8 +73,8 @@ export function createAdminWatch({ api, store, clock, toasts, refresh, attempt }
     h('header', { class: 'watch-head' }, h('div', {}, title, when), h('div', { class: 'watch-actions' }, openNow, endNow, remove)),
     h('dl', { class: 'figures' }, ...Object.values(figures).map(({ element }) => element)),
     bar.element, stock.element,
-    h('section', { 'aria-labelledby': 'holds-title' }, h('h3', { id: 'holds-title' }, 'Live holds'), noHolds, holdList),
-    h('section', { 'aria-labelledby': 'sales-title' }, h('h3', { id: 'sales-title' }, 'Sales'), noSales, saleList));
+    h('section', { 'aria-labelledby': 'holds-title' }, h('h3', { id: 'holds-title' }, 'Live holds'), noHolds, holdCount, holdList),
+    h('section', { 'aria-labelledby': 'sales-title' }, h('h3', { id: 'sales-title' }, 'Sales'), noSales, saleCount, saleList));
   const element = h('section', { class: 'panel watch', testid: 'admin-watch', 'aria-labelledby': 'watch-title' }, placeholder, body);
 
   /** @param {object} terms @param {string} done */
@@ -147,14 +156,24 @@ export function createAdminWatch({ api, store, clock, toasts, refresh, attempt }
   }
 
   const loadLists = coalesce(async (/** @type {number} */ id) => {
+    const facts = store.get(id);
+    // A server that was given other data may have another drop under this number.
+    if (facts && facts.createdAt !== bookCreatedAt) {
+      book = bookOf(id);
+      bookCreatedAt = facts.createdAt;
+    }
+    const mine = book;
     await attempt(async () => {
-      const [holds, sales] = await Promise.all([api.admin.holds(id), api.admin.sales(id)]);
-      if (id !== dropId) return;
-      reconcile(holdList, holdRows, holds, (hold) => hold.id, createHoldRow);
+      const [holds] = await Promise.all([api.admin.holds(id), mine.update()]);
+      if (mine !== book) return; // another drop is watched by now
+      const { sales, units } = mine;
+      reconcile(holdList, holdRows, holds.slice(0, HOLDS_SHOWN), (hold) => hold.id, createHoldRow);
       reconcile(saleList, saleRows, sales.slice(0, SALES_SHOWN), (sale) => sale.id, createSaleRow);
       noHolds.hidden = holds.length > 0;
       noSales.hidden = sales.length > 0;
-      setText(figures.revenue.value, formatMoney(sumOf(sales.map(({ amountPaid }) => amountPaid))));
+      setText(holdCount, holds.length > HOLDS_SHOWN ? `The newest ${HOLDS_SHOWN} of ${holds.length} holds.` : '');
+      setText(saleCount, sales.length > SALES_SHOWN ? `The newest ${SALES_SHOWN} of ${sales.length} sales, ${units} pairs in all.` : '');
+      setText(figures.revenue.value, formatMoney(mine.revenue));
       tick(clock.now());
     });
   });
@@ -201,7 +220,10 @@ export function createAdminWatch({ api, store, clock, toasts, refresh, attempt }
         unsure();
         stock.reset();
         for (const [list, rows] of /** @type {const} */ ([[holdList, holdRows], [saleList, saleRows]])) reconcile(list, rows, [], () => null, createSaleRow);
+        book = bookOf(id);
+        bookCreatedAt = store.get(id)?.createdAt;
         noHolds.hidden = noSales.hidden = true;
+        for (const count of [holdCount, saleCount]) setText(count, '');
         setText(figures.revenue.value, '…');
       }
       showFacts();

@@ -59,10 +59,8 @@ export function createAdmin({ root, api, store, clock, toasts, refresh }) {
       return;
     }
     rememberAdminKey(key);
-    const [some] = store.list();
     try {
-      // No route only checks a key; reading the holds of any drop does. Without a drop, the first one created will tell.
-      if (some) await api.admin.holds(some.id);
+      await api.admin.check();
       openDesk();
     } catch (failure) {
       if (!(failure instanceof ApiError)) throw failure;

@@ -1,6 +1,8 @@
 /** The api client: the routes of the wire contract, and every failure as one type. */
 
 const TIMEOUT_MS = 15_000;
+/** The most that the server puts into one answer of a list. */
+const PAGE = 500;
 
 /** What the server answered instead of what was asked, in its own words. */
 export class ApiError extends Error {
@@ -79,12 +81,28 @@ export function createApi({ clock, adminKey, fetch = globalThis.fetch.bind(globa
     return answer;
   }
 
+  /**
+   * A list, page by page to its end, newest first. Each page begins behind the last row of the one before, so that rows which
+   * arrive meanwhile neither double nor hide any.
+   * @param {string} path
+   * @param {string} field where the rows are in the answer
+   * @param {'after'|'before'} cursor what this list calls its position
+   * @param {{query?: Record<string, string|undefined>, admin?: boolean, until?: (row: any) => boolean}} [options] `until`: a row after which no page is needed
+   * @returns {Promise<any[]>}
+   */
+  async function list(path, field, cursor, { query = {}, admin = false, until = () => false } = {}) {
+    const rows = [];
+    for (;;) {
+      const page = (await call('GET', path, { admin, query: { ...query, limit: String(PAGE), [cursor]: rows.at(-1)?.id?.toString() } }))[field];
+      rows.push(...page);
+      if (page.length < PAGE || page.some(until)) return rows;
+    }
+  }
+
   const id = encodeURIComponent;
   return {
     /** @param {string} username every drop that has not been deleted, with this shopper's holds */
-    async drops(username) {
-      return (await call('GET', '/api/drops', { query: { status: 'all', username } })).drops;
-    },
+    drops: (username) => list('/api/drops', 'drops', 'after', { query: { status: 'all', username } }),
     /** @param {number} dropId @param {string} username */
     drop: (dropId, username) => call('GET', `/api/drops/${id(dropId)}`, { query: { username } }),
     /** @param {{dropId: number, username: string, variant?: string, quantity?: number}} body */
@@ -94,9 +112,7 @@ export function createApi({ clock, adminKey, fetch = globalThis.fetch.bind(globa
     /** @param {number} reservationId @param {string} username */
     purchase: (reservationId, username) => call('POST', '/api/purchases', { body: { reservationId, username } }),
     /** @param {string} username */
-    async purchases(username) {
-      return (await call('GET', '/api/purchases', { query: { username } })).purchases;
-    },
+    purchases: (username) => list('/api/purchases', 'purchases', 'before', { query: { username } }),
     admin: {
       /** @param {object} terms */
       create: (terms) => call('POST', '/api/drops', { body: terms, admin: true }),
@@ -107,12 +123,16 @@ export function createApi({ clock, adminKey, fetch = globalThis.fetch.bind(globa
       /** @param {number} reservationId */
       release: (reservationId) => call('DELETE', `/api/reservations/${id(reservationId)}`, { admin: true }),
       /** @param {number} dropId @returns {Promise<any[]>} the live holds, newest first */
-      async holds(dropId) {
-        return (await call('GET', `/api/drops/${id(dropId)}/reservations`, { admin: true })).reservations;
-      },
-      /** @param {number} dropId @returns {Promise<any[]>} the sales, newest first */
-      async sales(dropId) {
-        return (await call('GET', `/api/drops/${id(dropId)}/purchases`, { admin: true })).purchases;
+      holds: (dropId) => list(`/api/drops/${id(dropId)}/reservations`, 'reservations', 'before', { admin: true }),
+      /** @param {number} dropId @param {(sale: any) => boolean} [until] @returns {Promise<any[]>} the sales, in the order of their holds, newest first */
+      sales: (dropId, until) => list(`/api/drops/${id(dropId)}/purchases`, 'purchases', 'before', { admin: true, until }),
+      /** No route only checks a key. Reading the sales of a drop that cannot be does: a key that fits is told so, any other is refused first. */
+      async check() {
+        try {
+          await call('GET', '/api/drops/0/purchases', { admin: true, query: { limit: '1' } });
+        } catch (error) {
+          if (!(error instanceof ApiError && error.status === 404)) throw error;
+        }
       },
     },
   };

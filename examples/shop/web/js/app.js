@@ -7,6 +7,7 @@ import { createActions } from './actions.js';
 import { createAdmin, recallAdminKey } from './admin.js';
 import { createAnnouncer, createToasts } from './toasts.js';
 import { createFrameHandler } from './frames.js';
+import { createHoldWatch } from './hold-watch.js';
 import { createMyPairs } from './my-pairs.js';
 import { createNameForm } from './name-form.js';
 import { createShopFloor } from './shop-floor.js';
@@ -15,9 +16,8 @@ import { DropStore } from './state.js';
 import { ServerClock } from './clock.js';
 
 const TICK_MS = 200;
-/** Every shopper hears of an opening in the same instant; their questions are spread over this span. */
+/** What one shopper hears, every shopper hears in the same instant; their questions are spread over this span. */
 const SPREAD_MS = 300;
-const DOUBT_MS = 1500;
 const RETRY_MS = 5000;
 
 const clock = new ServerClock();
@@ -34,6 +34,8 @@ const shopper = createNameForm({
 });
 let connection = /** @type {import('./socket.js').ConnectionState} */ ('connecting');
 let loaded = false;
+/** @type {ReturnType<typeof setTimeout>|undefined} */
+let retry;
 
 const resync = coalesce(async (/** @type {'all'} */ _all) => {
   const username = shopper.username;
@@ -49,10 +51,10 @@ const resync = coalesce(async (/** @type {'all'} */ _all) => {
     await loadPurchases('mine');
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (!loaded) {
-      floor.say(`${error.message} Trying again.`);
-      setTimeout(() => resync('all'), RETRY_MS * (0.5 + Math.random()));
-    }
+    if (!loaded) floor.say(`${error.message} Trying again.`);
+    // Nothing else would bring what was missed: a snapshot leaves out this shopper's holds and the drops that are gone.
+    clearTimeout(retry);
+    retry = setTimeout(() => resync('all'), RETRY_MS * (0.5 + Math.random()));
   }
 });
 
@@ -97,28 +99,28 @@ const floor = createShopFloor({
 });
 const admin = createAdmin({ root: byId('admin-root'), api, store, clock, toasts, refresh });
 
-/** Holds were given up somewhere in a drop the shopper holds; it may have been theirs (another tab, the seller). */
-const doubts = new Set();
-function doubtHold(/** @type {number} */ dropId) {
-  if (doubts.has(dropId)) return;
-  doubts.add(dropId);
-  setTimeout(async () => {
-    doubts.delete(dropId);
-    const held = store.get(dropId)?.userReservation;
-    if (!held) return;
-    await refresh(dropId);
-    const facts = store.get(dropId);
-    if (facts && !facts.userReservation && Date.parse(held.expiresAt) > clock.now()) toasts.info(`Your hold on ${facts.name} has ended.`);
-  }, DOUBT_MS * (0.5 + Math.random()));
-}
+const holds = createHoldWatch({
+  store,
+  clock,
+  toasts,
+  refresh,
+  isSettling: actions.isSettling,
+  async wasBought({ id }) {
+    await loadPurchases('mine');
+    return myPairs.includes(id);
+  },
+});
 
 const CONNECTION_TEXTS = { live: 'Live', connecting: 'Connecting', offline: 'Offline' };
 const handleFrame = createFrameHandler({
   store,
   clock,
   refresh: (dropId) => setTimeout(() => refresh(dropId), Math.random() * SPREAD_MS),
-  resync: () => resync('all'),
-  doubtHold,
+  resync: () => setTimeout(() => resync('all'), Math.random() * SPREAD_MS),
+  doubtHold: holds.doubt,
+  onWithdrawn({ id, name, userReservation }) {
+    if (userReservation) toasts.info(`${name} was taken out of the shop, and your hold with it.`, id);
+  },
 });
 let wasLive = false;
 const socket = connectSocket({
@@ -144,21 +146,9 @@ document.addEventListener('visibilitychange', () => {
   resync('all');
 });
 
-/** A hold ends on screen at its deadline, whether or not anything arrives to say so. */
-const lapsed = new Set();
-function lapseHolds(/** @type {number} */ now) {
-  for (const { id, name, userReservation } of store.list()) {
-    if (!userReservation || Date.parse(userReservation.expiresAt) > now) continue;
-    store.hold(id, null);
-    const key = `${userReservation.id} ${userReservation.expiresAt}`;
-    if (lapsed.has(key)) continue; // an answer that was on its way brought the lapsed hold back once more
-    lapsed.add(key);
-    toasts.info(`Time is up. Your pair of ${name} is back on sale.`);
-  }
-}
 setInterval(() => {
   const now = clock.now();
-  lapseHolds(now);
+  holds.tick(now);
   floor.tick(now);
   admin.tick(now);
 }, TICK_MS);

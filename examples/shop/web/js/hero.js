@@ -4,7 +4,9 @@ import { byId, h, setText } from './dom.js';
 import { formatCountdown } from './countdown.js';
 import { formatMoney } from './money.js';
 import { createSneakerArt } from './sneaker-art.js';
-import { phaseOf } from './state.js';
+import { identityOf, phaseOf } from './state.js';
+
+const NO_DROP = 'Limited runs. Live stock.';
 
 /**
  * @param {import('./state.js').DropFacts[]} drops
@@ -27,7 +29,7 @@ export function createHero() {
   const link = h('a', { class: 'button primary feature-link' });
   const feature = h('div', { class: 'feature', hidden: true }, h('div', {}, figure, label), h('div', { class: 'feature-text' }, name, link));
   byId('hero-feature').append(feature);
-  /** @type {number|undefined} */
+  /** @type {string|undefined} */
   let wearing;
   /** @type {import('./state.js').DropFacts|undefined} */
   let featured;
@@ -37,9 +39,12 @@ export function createHero() {
     update(drops, now) {
       featured = featuredOf(drops, now);
       feature.hidden = !featured;
-      if (!featured) return;
-      if (wearing !== featured.id) {
-        wearing = featured.id;
+      if (!featured) {
+        setText(kicker, NO_DROP);
+        return;
+      }
+      if (wearing !== identityOf(featured)) {
+        wearing = identityOf(featured);
         const picture = createSneakerArt(featured, { bare: true });
         art.replaceChildren(picture.element);
         section.style.setProperty('--field', picture.field);

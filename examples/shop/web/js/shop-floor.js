@@ -5,7 +5,7 @@ import { createDropCard } from './drop-card.js';
 import { createHero } from './hero.js';
 import { createTape } from './activity-feed.js';
 import { createUpcomingCard } from './upcoming.js';
-import { phaseOf } from './state.js';
+import { identityOf, phaseOf } from './state.js';
 
 /** @typedef {import('./state.js').DropFacts} DropFacts */
 
@@ -49,7 +49,7 @@ export function createShopFloor({ store, clock, actions, onOpened }) {
 
   /** @param {DropFacts} facts @returns {boolean} drops long over are left out; one that ends before our eyes stays to say so */
   function isShown(facts) {
-    return phases.get(facts.id) !== 'ended' || live.has(facts.id) || facts.userReservation !== null;
+    return phases.get(facts.id) !== 'ended' || live.has(identityOf(facts)) || facts.userReservation !== null;
   }
 
   /** @param {(facts: DropFacts) => any} create */
@@ -86,8 +86,8 @@ export function createShopFloor({ store, clock, actions, onOpened }) {
     out.sort((a, b) => rankOf(a, phases.get(a.id) ?? '') - rankOf(b, phases.get(b.id) ?? ''));
     const next = drops.filter(({ id }) => phases.get(id) === 'upcoming');
     next.sort((a, b) => Date.parse(a.startsAt ?? '') - Date.parse(b.startsAt ?? ''));
-    reconcile(liveGrid, live, out, ({ id }) => id, buildLive);
-    reconcile(upcomingGrid, upcoming, next, ({ id }) => id, buildUpcoming);
+    reconcile(liveGrid, live, out, identityOf, buildLive);
+    reconcile(upcomingGrid, upcoming, next, identityOf, buildUpcoming);
 
     const pairs = out.reduce((sum, facts) => sum + (phases.get(facts.id) === 'open' ? facts.availableStock : 0), 0);
     setText(byId('live-count'), out.length > 0 ? `${counted(out.length, 'drop', 'drops')} · ${counted(pairs, 'pair', 'pairs')} available` : '');

@@ -21,7 +21,7 @@
  * @property {string|null} startsAt
  * @property {string|null} endsAt
  * @property {string} createdAt
- * @property {number} version
+ * @property {number|undefined} version undefined while whatever comes next is to be believed
  * @property {number|null} maxPerCustomer
  * @property {Variant[]} variants
  * @property {Purchaser[]} topPurchasers
@@ -54,6 +54,15 @@ export function phaseOf(facts, now) {
 }
 
 /**
+ * The same number created at another time is another drop: the server was given other data, and its versions began anew.
+ * @param {{id: number, createdAt: string}} facts
+ * @returns {string}
+ */
+export function identityOf({ id, createdAt }) {
+  return `${id} ${createdAt}`;
+}
+
+/**
  * @param {DropFacts|undefined} known
  * @param {DropFacts} incoming from an answer or a snapshot
  * @param {boolean} aboutUser whether the sender knew who was asking; otherwise its `userReservation` says nothing
@@ -61,8 +70,7 @@ export function phaseOf(facts, now) {
  */
 export function mergeFacts(known, incoming, aboutUser) {
   const fresh = { ...incoming, userReservation: null, holdVersion: undefined };
-  // The same number created at another time is another drop: the store was replaced, and its versions began anew.
-  const base = known && known.createdAt === incoming.createdAt ? known : undefined;
+  const base = known && identityOf(known) === identityOf(incoming) ? known : undefined;
   const current = !base || isCurrent(incoming, base.version);
   const facts = current ? { ...fresh, userReservation: base?.userReservation ?? null, holdVersion: base?.holdVersion } : base;
   if (!aboutUser || !isCurrent(incoming, base?.holdVersion)) return facts;
@@ -186,6 +194,25 @@ export class DropStore {
       changed.push(incoming.id);
     }
     this.#tell(changed);
+  }
+
+  /**
+   * A snapshot is the present state and replaces what is known, also where its versions went back: the server was given older data.
+   * Whoever was known and is not in it (ended, deleted) is to be judged by the next answer, whatever its version.
+   * @param {DropFacts[]} drops
+   * @returns {boolean} whether the known was newer than the snapshot; only answers then tell the shopper's holds
+   */
+  replace(drops) {
+    const present = new Map(drops.map((facts) => [facts.id, facts]));
+    let contradicted = false;
+    for (const [dropId, known] of this.known) {
+      const incoming = present.get(dropId);
+      if (incoming && isCurrent(incoming, known.version)) continue;
+      contradicted ||= incoming !== undefined;
+      this.known.set(dropId, { ...known, version: undefined, holdVersion: undefined });
+    }
+    this.receive(drops, { aboutUser: false });
+    return contradicted;
   }
 
   /** @param {number} dropId @param {any} frame */

@@ -10,14 +10,21 @@ const SPOKEN_EVERY_MS = 4000;
  * @param {HTMLElement} region
  */
 export function createToasts(region) {
-  /** @param {'success'|'error'|'info'} kind @param {string} message */
-  function show(kind, message) {
+  /** @type {Map<unknown, () => void>} */
+  const latest = new Map();
+
+  /** @param {'success'|'error'|'info'} kind @param {string} message @param {unknown} [subject] its newest note takes the place of the one before */
+  function show(kind, message, subject) {
     const text = h('p', { class: 'toast-text' }, message);
     const close = h('button', { class: 'toast-close', type: 'button', 'aria-label': 'Dismiss' }, '×');
     const toast = h('div', { class: 'toast', testid: 'toast', 'data-kind': kind }, text, close);
     /** @type {ReturnType<typeof setTimeout>|undefined} */
     let timer;
     const dismiss = () => toast.remove();
+    if (subject !== undefined) {
+      latest.get(subject)?.();
+      latest.set(subject, dismiss);
+    }
     const arm = () => {
       clearTimeout(timer);
       timer = setTimeout(dismiss, SHOWN_FOR_MS);
@@ -34,12 +41,12 @@ export function createToasts(region) {
   }
 
   return {
-    /** @param {string} message */
-    success: (message) => show('success', message),
-    /** @param {string} message */
-    error: (message) => show('error', message),
-    /** @param {string} message */
-    info: (message) => show('info', message),
+    /** @param {string} message @param {unknown} [subject] */
+    success: (message, subject) => show('success', message, subject),
+    /** @param {string} message @param {unknown} [subject] */
+    error: (message, subject) => show('error', message, subject),
+    /** @param {string} message @param {unknown} [subject] */
+    info: (message, subject) => show('info', message, subject),
   };
 }
 

@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub(crate) struct Start {
     pub(crate) arguments: Vec<String>,
+    /// As many file descriptors, where not as many as the system gives.
+    pub(crate) file_limit: Option<u32>,
 }
 
 impl Start {
@@ -22,7 +24,7 @@ impl Start {
     pub(crate) fn on(store: &str) -> Self {
         let arguments = ["--store", store, "--rate-limit", "off", "--demo", "off"];
         let arguments = arguments.into_iter().chain(["--admin-key", KEY, "--bind", "127.0.0.1:0"]);
-        Self { arguments: arguments.map(str::to_owned).collect() }
+        Self { arguments: arguments.map(str::to_owned).collect(), file_limit: None }
     }
 
     /// With these arguments too.
@@ -47,7 +49,15 @@ impl Start {
 
     /// The command line, without the tests' own environment.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_drop-shop"));
+        let program = env!("CARGO_BIN_EXE_drop-shop");
+        let mut command = match self.file_limit {
+            Some(files) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), program]);
+                shell
+            }
+            None => Command::new(program),
+        };
         command.args(&self.arguments);
         for (name, _) in std::env::vars() {
             let settings = ["PORT", "DATABASE_URL", "ADMIN_API_KEY", "CORS_ORIGIN"];

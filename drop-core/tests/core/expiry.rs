@@ -1,0 +1,92 @@
+//! Every hold is settled at its own deadline, however the deadline came to be known.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use drop_core::model::{DropId, HoldPolicy, NewDrop, Status, Timestamp, Units};
+use drop_core::rules::{Batch, Command};
+use drop_core::{DropService, ManualClock, Reserve, Store};
+use drop_store_memory::MemoryStore;
+use tokio_util::sync::CancellationToken;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A store with one drop, whose time is the clock's.
+async fn stocked(policy: HoldPolicy) -> (MemoryStore, Arc<ManualClock>, DropService, DropId) {
+    let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
+    let store = MemoryStore::with_clock(clock.clone());
+    let (service, _workers) = DropService::builder(store.clone()).hold(policy).build();
+    let terms = service.terms("Air One", "149.99").unwrap();
+    let id = service.create_drop(NewDrop::plain(terms, Units::MAX).unwrap()).await.unwrap().id;
+    (store, clock, service, id)
+}
+
+/// Workers of another service on the store; the sweep is so rare that it comes but once.
+fn work(store: &MemoryStore, clock: &Arc<ManualClock>) -> CancellationToken {
+    let builder = DropService::builder(store.clone()).clock(clock.clone());
+    let (_service, workers) = builder.sweep_every(1000 * SECOND).build();
+    let cancel = CancellationToken::new();
+    tokio::spawn(workers.run(cancel.clone()));
+    cancel
+}
+
+/// Lets every task come to rest: there is no other thread.
+async fn rest() {
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// How many reservations of the drop are written down as expired.
+async fn settled(store: &MemoryStore, id: DropId) -> usize {
+    let mut settled = 0;
+    for number in 1..=8 {
+        let id = drop_core::model::ReservationId::new(id, number).unwrap();
+        let reading = store.reservation(id).await.unwrap();
+        settled += usize::from(reading.is_some_and(|r| r.reservation.status() == Status::Expired));
+    }
+    settled
+}
+
+#[tokio::test]
+async fn holds_from_before_the_start_are_settled_one_by_one() {
+    let policy = HoldPolicy::seconds(10);
+    let (store, clock, service, id) = stocked(policy).await;
+    for shopper in 0..3 {
+        service.reserve(id, Reserve::one(format!("shopper_{shopper}"))).await.unwrap();
+        clock.advance(SECOND).await;
+    }
+    let _working = work(&store, &clock);
+    rest().await;
+    // Deadlines at 10, 11 and 12 seconds; it is 3 now.
+    clock.advance(6 * SECOND).await;
+    for expected in 0..=3 {
+        rest().await;
+        assert_eq!(settled(&store, id).await, expected, "at {}", 9 + expected);
+        clock.advance(SECOND).await;
+    }
+}
+
+#[tokio::test]
+async fn every_deadline_of_one_change_is_kept() {
+    let policy = HoldPolicy::new(6 * SECOND, 7 * SECOND).unwrap();
+    let (store, clock, service, id) = stocked(policy).await;
+    let _working = work(&store, &clock);
+    rest().await;
+    service.reserve(id, Reserve::one("ann")).await.unwrap();
+    clock.advance(5 * SECOND).await;
+    // One change: ann's hold can only reach second 7, bob's reaches 11.
+    let reserve = |name: &str| Command::Reserve {
+        customer: name.parse().unwrap(),
+        variant: None,
+        quantity: Units::ONE,
+    };
+    let both = Batch::new(id, vec![reserve("ann"), reserve("bob")]).unwrap();
+    store.apply(&both).await.unwrap();
+    rest().await;
+    for (seconds, expected) in [(1, 0), (1, 1), (3, 1), (1, 2)] {
+        clock.advance(seconds * SECOND).await;
+        rest().await;
+        assert_eq!(settled(&store, id).await, expected, "at {:?}", clock);
+    }
+}
