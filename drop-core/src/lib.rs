@@ -24,6 +24,9 @@
 //!
 //! [`DropService`] has an example that runs. A store's author reads [`Store`] and runs the suite
 //! of the feature `conformance`.
+
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)]
+#![warn(clippy::expect_used, clippy::panic)]
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -69,6 +69,14 @@
 //! revisions without gap, each written once, and the rows that come out agree with what the
 //! store reads out (invariants I1 to I6 of the design).
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a case says what is wrong with a store by failing"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -50,6 +50,16 @@ impl DropService {
 
     /// Terms with a name, a price and this service's hold policy: always open, no limit.
     ///
+    /// ```
+    /// # use drop_core::DropService;
+    /// # use drop_core::model::HoldPolicy;
+    /// # use drop_store_memory::MemoryStore;
+    /// let builder = DropService::builder(MemoryStore::new()).hold(HoldPolicy::seconds(10));
+    /// let (service, _workers) = builder.build();
+    /// assert_eq!(service.terms("Air One", "149.99")?.hold, service.hold_policy());
+    /// # Ok::<(), drop_core::model::InvalidTerms>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidTerms`] when the name or the price is not one.
     pub fn terms(&self, name: &str, price: &str) -> Result<DropTerms, InvalidTerms> {
@@ -66,6 +76,25 @@ impl DropService {
     ///
     /// Read the present state after subscribing, and go by revisions: what a snapshot already
     /// has is not news.
+    ///
+    /// ```
+    /// # use drop_core::{DropService, Reserve};
+    /// # use drop_core::model::{NewDrop, Units};
+    /// # use drop_store_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
+    /// # let terms = service.terms("Air One", "149.99")?;
+    /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
+    /// use drop_core::Update;
+    ///
+    /// let mut updates = service.subscribe();
+    /// service.reserve(air_one.id, Reserve::one("ann")).await?;
+    /// let Some(Update::Changed(change)) = updates.next().await else { panic!("a change") };
+    /// assert_eq!(change.stock().held(), Units::ONE);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn subscribe(&self) -> Updates {
         self.bus.subscribe()
@@ -74,8 +103,27 @@ impl DropService {
     /// Every change of one drop after `since`, first those committed before, then live.
     ///
     /// Where changes after `since` are trimmed from the feed, or more than
-    /// [`DropService::MAX_REPLAY`], the present state comes in their place, as
-    /// [`Update::Refreshed`].
+    /// [`DropService::MAX_REPLAY`], or where the drop has not come to `since` (the store began
+    /// anew), the present state comes in their place, as [`Update::Refreshed`].
+    ///
+    /// ```
+    /// # use drop_core::{DropService, Reserve};
+    /// # use drop_core::model::{NewDrop, Units};
+    /// # use drop_store_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
+    /// # let terms = service.terms("Air One", "149.99")?;
+    /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
+    /// use drop_core::Update;
+    ///
+    /// service.reserve(air_one.id, Reserve::one("ann")).await?;
+    /// let mut updates = service.subscribe_from(air_one.id, air_one.revision).await?;
+    /// let Some(Update::Changed(change)) = updates.next().await else { panic!("a change") };
+    /// assert_eq!(change.revision, air_one.revision.next());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ServiceError`] when the feed cannot be read.
@@ -93,8 +141,11 @@ impl DropService {
         let mut waiting = VecDeque::new();
         let mut seen = since;
         let gap = changes.first().is_some_and(|first| first.revision != since.next());
-        if gap || changes.len() >= Self::MAX_REPLAY {
-            if let Some(snapshot) = self.store.snapshot(drop_id).await? {
+        // Nothing after `since` may also mean that `since` is of another life of the store.
+        let doubtful = changes.is_empty() && since > Revision::ZERO;
+        if gap || doubtful || changes.len() >= Self::MAX_REPLAY {
+            let snapshot = self.store.snapshot(drop_id).await?;
+            if let Some(snapshot) = snapshot.filter(|snapshot| snapshot.revision != since) {
                 seen = snapshot.revision;
                 waiting.push_back(Update::Refreshed(Arc::new(snapshot)));
             }

@@ -8,6 +8,13 @@ use super::drop_service::DropService;
 
 impl DropService {
     /// What the service stores in, in words without secrets.
+    ///
+    /// ```
+    /// # use drop_core::DropService;
+    /// # use drop_store_memory::MemoryStore;
+    /// let (service, _workers) = DropService::builder(MemoryStore::new()).build();
+    /// assert_eq!((service.describe_store().as_str(), service.is_durable()), ("memory", false));
+    /// ```
     #[must_use]
     pub fn describe_store(&self) -> String {
         self.store.describe()
@@ -21,6 +28,21 @@ impl DropService {
 
     /// Whether the store can serve, and its time.
     ///
+    /// ```
+    /// # use drop_core::DropService;
+    /// # use drop_core::model::{NewDrop, Units};
+    /// # use drop_store_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
+    /// # let terms = service.terms("Air One", "149.99")?;
+    /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
+    /// let now = service.ready().await?;
+    /// assert!(now >= air_one.created_at);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ServiceError::Store`] when it cannot.
     ///
@@ -31,6 +53,21 @@ impl DropService {
     }
 
     /// One drop.
+    ///
+    /// ```
+    /// # use drop_core::DropService;
+    /// # use drop_core::model::{NewDrop, Units};
+    /// # use drop_store_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
+    /// # let terms = service.terms("Air One", "149.99")?;
+    /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
+    /// let read = service.drop_snapshot(air_one.id).await?;
+    /// assert_eq!(read.map(|air_one| air_one.stock().available()), Some(Units::ONE));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ServiceError::Store`] on a fault.
@@ -43,6 +80,24 @@ impl DropService {
 
     /// A part of the drops, newest first.
     ///
+    /// ```
+    /// # use drop_core::DropService;
+    /// # use drop_core::model::{NewDrop, Units};
+    /// # use drop_store_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
+    /// # let terms = service.terms("Air One", "149.99")?;
+    /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
+    /// use drop_core::model::DropStatus;
+    /// use drop_core::store::DropPage;
+    ///
+    /// let open = DropPage { status: Some(DropStatus::Open), after: None, limit: 20 };
+    /// assert_eq!(service.drop_snapshots(&open).await?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ServiceError::Store`] on a fault.
     ///
@@ -53,6 +108,24 @@ impl DropService {
     }
 
     /// One reservation, with the store's time of the reading.
+    ///
+    /// ```
+    /// # use drop_core::{DropService, Reserve};
+    /// # use drop_core::model::{NewDrop, Units};
+    /// # use drop_store_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
+    /// # let terms = service.terms("Air One", "149.99")?;
+    /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
+    /// use drop_core::model::Status;
+    ///
+    /// let hold = service.reserve(air_one.id, Reserve::one("ann")).await?;
+    /// let read = service.reservation(hold.id()).await?.ok_or("no reservation")?;
+    /// assert_eq!(read.reservation.status_at(read.as_of), Status::Active);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ServiceError::Store`] on a fault.
@@ -65,6 +138,25 @@ impl DropService {
 
     /// The holds that are valid now, of a drop or a customer, by falling number.
     ///
+    /// ```
+    /// # use drop_core::{DropService, Reserve};
+    /// # use drop_core::model::{NewDrop, Units};
+    /// # use drop_store_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
+    /// # let terms = service.terms("Air One", "149.99")?;
+    /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
+    /// use drop_core::store::{Page, Scope};
+    ///
+    /// service.reserve(air_one.id, Reserve::one("ann")).await?;
+    /// let first = Page { before: None, limit: 20 };
+    /// let hers = service.holds(&Scope::Customer("ann".parse()?), first).await?;
+    /// assert_eq!(hers.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ServiceError::Store`] on a fault.
     ///
@@ -75,6 +167,26 @@ impl DropService {
     }
 
     /// The purchases of a drop or a customer, by falling number.
+    ///
+    /// ```
+    /// # use drop_core::{DropService, Reserve};
+    /// # use drop_core::model::{NewDrop, Units};
+    /// # use drop_store_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
+    /// # let terms = service.terms("Air One", "149.99")?;
+    /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
+    /// use drop_core::store::{Page, Scope};
+    ///
+    /// let hold = service.reserve(air_one.id, Reserve::one("ann")).await?;
+    /// service.purchase(hold.id(), "ann").await?;
+    /// let first = Page { before: None, limit: 20 };
+    /// let sales = service.purchases(&Scope::Drop(air_one.id), first).await?;
+    /// assert_eq!(sales[0].username.as_str(), "ann");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ServiceError::Store`] on a fault.

@@ -4,4 +4,5 @@ mod decide;
 mod expiry;
 mod history;
 mod structure;
+mod subscribe;
 mod table;
