@@ -19,6 +19,7 @@
 mod journal;
 mod log;
 mod recount;
+mod shared_shelf;
 mod shelf;
 mod shelves;
 mod store;

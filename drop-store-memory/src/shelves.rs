@@ -13,37 +13,10 @@ use drop_core::{Clock, StoreError};
 
 use crate::log::Log;
 use crate::recount::recount;
+use crate::shared_shelf::SharedShelf;
 use crate::shelf::Shelf;
-use crate::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use crate::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::users::Users;
-
-/// A drop and its lock.
-///
-/// The gate is the lock of the design, held from loading to committing, disk included. The
-/// shelf itself changes only by who holds the gate, and is locked just while it is read or
-/// changed, so that readers never wait for a disk.
-#[derive(Debug)]
-pub(crate) struct SharedShelf {
-    gate: Mutex<()>,
-    shelf: Mutex<Shelf>,
-}
-
-impl SharedShelf {
-    pub(crate) fn new(shelf: Shelf) -> Arc<Self> {
-        Arc::new(Self { gate: Mutex::new(()), shelf: Mutex::new(shelf) })
-    }
-
-    /// The lock of the drop.
-    fn gate(&self) -> MutexGuard<'_, ()> {
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The drop itself. It changes by whole changes only, after everything that can fail, so
-    /// it is sound even where a panic has poisoned the mutex.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The data set. Locks are taken in this order: `leaving`, `creating`, a gate, a shelf, users or
 /// drops; those after the gate for a moment only.

@@ -8,26 +8,16 @@ use crate::model::{
     UserId, Username, VariantName, VariantNo, VariantStock,
 };
 
+use super::roster::{Roster, Written};
 use super::{
     Amendment, Batch, Change, Command, Corruption, Customer, Effect, Ledger, Outcome, Rejection,
 };
-
-/// One reservation in the draft.
-#[derive(Debug)]
-struct Row {
-    reservation: Reservation,
-    existed: bool,
-    changed: bool,
-    forgotten: bool,
-}
 
 #[derive(Debug)]
 pub(super) struct Draft {
     ledger: Ledger,
     variants_before: Vec<VariantStock>,
-    rows: Vec<Row>,
-    by_id: HashMap<ReservationId, usize>,
-    active: HashMap<UserId, usize>,
+    roster: Roster,
     bought: HashMap<UserId, Units>,
     purchasers: Vec<Purchaser>,
     forgotten: Vec<UserId>,
@@ -53,12 +43,9 @@ impl Draft {
             return Err(Corruption::OtherBatch);
         }
         let loaded = std::mem::take(&mut ledger.rows);
-        let room = loaded.len().saturating_add(batch.commands().len());
         let mut draft = Self {
             variants_before: ledger.variants.clone(),
-            rows: Vec::with_capacity(room),
-            by_id: HashMap::with_capacity(room),
-            active: HashMap::with_capacity(room),
+            roster: Roster::load(loaded, batch.commands().len())?,
             bought: HashMap::new(),
             purchasers: Vec::new(),
             forgotten: Vec::new(),
@@ -66,11 +53,6 @@ impl Draft {
             touched: false,
             ledger,
         };
-        for reservation in loaded {
-            if !draft.by_id.contains_key(&reservation.id()) {
-                draft.add(reservation, true)?;
-            }
-        }
         for Customer { user, bought } in draft.ledger.customers.iter().flatten() {
             draft.bought.insert(user.id, *bought);
         }
@@ -79,9 +61,10 @@ impl Draft {
 
     /// Lapsed holds first: what lapsed a tick ago is for sale now.
     pub(super) fn settle(&mut self) -> Result<(), Corruption> {
-        for index in 0..self.rows.len() {
+        for index in 0..self.roster.len() {
             let as_of = self.ledger.as_of;
-            let Some(Ok(expired)) = self.hold_at(index).map(|hold| hold.expire(as_of)) else {
+            let Some(Ok(expired)) = self.roster.hold_at(index).map(|hold| hold.expire(as_of))
+            else {
                 continue;
             };
             self.end(index, expired, Stock::return_held)?;
@@ -135,7 +118,7 @@ impl Draft {
             Ok(variant) => variant,
             Err(rejection) => return refuse(rejection),
         };
-        if let Some(index) = self.active.get(&user_id).copied() {
+        if let Some(index) = self.roster.active_of(user_id) {
             return self.repeat(index, variant, quantity);
         }
         let bought = self.bought.get(&user_id).copied().unwrap_or_default();
@@ -160,14 +143,14 @@ impl Draft {
         let price = self.ledger.terms.price;
         let claim = Claim { id, user_id, variant, quantity, price, created_at: as_of };
         let reservation = Reservation::from(Hold::take(claim, self.ledger.terms.hold));
-        self.add(reservation, false)?;
+        self.roster.insert(reservation)?;
         self.touched = true;
         Ok(Ok(Effect::Reserved { reservation, extended: false }))
     }
 
     /// The customer already holds something: the same again extends it.
     fn repeat(&mut self, index: usize, variant: VariantNo, quantity: Units) -> Answer {
-        let Some(hold) = self.hold_at(index) else {
+        let Some(hold) = self.roster.hold_at(index) else {
             return refuse(Rejection::AlreadyHolding);
         };
         if hold.claim().variant != variant || hold.claim().quantity != quantity {
@@ -176,7 +159,7 @@ impl Draft {
         let extended = hold.extend(self.ledger.as_of, self.ledger.terms.hold);
         let reservation = Reservation::from(extended);
         if extended != hold {
-            self.write(index, reservation);
+            self.roster.write(index, reservation);
             self.touched = true;
         }
         Ok(Ok(Effect::Reserved { reservation, extended: true }))
@@ -184,7 +167,7 @@ impl Draft {
 
     /// `asks` is `None` for the seller, `Some(None)` for a user whom nobody knows.
     fn release(&mut self, id: ReservationId, asks: Option<Option<UserId>>) -> Answer {
-        let Some((index, reservation)) = self.find(id) else {
+        let Some((index, reservation)) = self.roster.find(id) else {
             return refuse(Rejection::ReservationNotFound);
         };
         if asks.is_some_and(|user_id| user_id != Some(reservation.claim().user_id)) {
@@ -203,7 +186,7 @@ impl Draft {
     }
 
     fn purchase(&mut self, id: ReservationId, customer: Option<Customer>) -> Answer {
-        let Some((index, reservation)) = self.find(id) else {
+        let Some((index, reservation)) = self.roster.find(id) else {
             return refuse(Rejection::ReservationNotFound);
         };
         let user_id = reservation.claim().user_id;
@@ -258,22 +241,14 @@ impl Draft {
         let Some(user) = customer.map(|customer| customer.user) else {
             return refuse(Rejection::UserNotFound);
         };
-        for index in 0..self.rows.len() {
-            let Some(row) = self.rows.get_mut(index) else { continue };
-            if row.reservation.claim().user_id != user.id || row.forgotten {
-                continue;
-            }
-            row.forgotten = true;
+        for reservation in self.roster.forget(user.id) {
             self.touched = true;
-            let reservation = row.reservation;
-            self.by_id.remove(&reservation.id());
             if reservation.into_hold().is_some() {
                 self.count(reservation.claim(), Stock::return_held)?;
             } else if reservation.purchase().is_some() {
                 self.count(reservation.claim(), Stock::return_sold)?;
             }
         }
-        self.active.remove(&user.id);
         self.bought.remove(&user.id);
         self.purchasers.retain(|purchaser| purchaser.username != user.username);
         self.ledger.recent.retain(|purchaser| purchaser.username != user.username);
@@ -286,15 +261,10 @@ impl Draft {
     /// What there is to write; `None` when every answer left the drop as it was.
     pub(super) fn close(mut self) -> Option<Change> {
         let moved = self.ledger.variants != self.variants_before;
-        let forgets = self.rows.iter().any(|row| row.forgotten && row.existed);
-        let changed = self.rows.iter().any(|row| row.changed && !row.forgotten);
-        if !moved && !forgets && !changed && !self.amended {
+        let Written { updated, inserted, removes } = self.roster.written();
+        let writes = removes || !updated.is_empty() || !inserted.is_empty();
+        if !moved && !writes && !self.amended {
             return None;
-        }
-        let mut updated = Vec::new();
-        let mut inserted = Vec::new();
-        for row in self.rows.iter().filter(|row| row.changed && !row.forgotten) {
-            if row.existed { updated.push(row.reservation) } else { inserted.push(row.reservation) }
         }
         self.ledger.recent.truncate(DropSnapshot::RECENT);
         let over = |variants: &[VariantStock]| {
@@ -310,7 +280,7 @@ impl Draft {
             next_number: self.ledger.next_number,
             updated,
             inserted,
-            forgotten: if forgets { self.forgotten } else { Vec::new() },
+            forgotten: if removes { self.forgotten } else { Vec::new() },
             purchasers: self.purchasers,
             recent: self.ledger.recent,
             terms: self.amended.then_some(self.ledger.terms),
@@ -331,37 +301,7 @@ impl Draft {
         u16::try_from(index).map(VariantNo::new).map_err(|_| Rejection::UnknownVariant)
     }
 
-    fn find(&self, id: ReservationId) -> Option<(usize, Reservation)> {
-        let index = self.by_id.get(&id).copied()?;
-        Some((index, self.rows.get(index)?.reservation))
-    }
-
-    fn hold_at(&self, index: usize) -> Option<Hold> {
-        self.rows.get(index)?.reservation.into_hold()
-    }
-
-    fn add(&mut self, reservation: Reservation, existed: bool) -> Result<(), Corruption> {
-        let index = self.rows.len();
-        let user_id = reservation.claim().user_id;
-        if reservation.into_hold().is_some()
-            && let Some(other) = self.active.insert(user_id, index)
-            && let Some(other) = self.rows.get(other)
-        {
-            return Err(Corruption::TwoHolds(other.reservation.id(), reservation.id()));
-        }
-        self.by_id.insert(reservation.id(), index);
-        self.rows.push(Row { reservation, existed, changed: !existed, forgotten: false });
-        Ok(())
-    }
-
-    fn write(&mut self, index: usize, reservation: Reservation) {
-        if let Some(row) = self.rows.get_mut(index) {
-            row.reservation = reservation;
-            row.changed = true;
-        }
-    }
-
-    /// Ends a hold: the row, the index of active holds and the counters go together.
+    /// Ends a hold: the row and the counters go together.
     fn end(
         &mut self,
         index: usize,
@@ -369,8 +309,7 @@ impl Draft {
         count: fn(Stock, Units) -> Result<Stock, crate::model::InvalidStock>,
     ) -> Result<(), Corruption> {
         self.count(ended.claim(), count)?;
-        self.active.remove(&ended.claim().user_id);
-        self.write(index, ended);
+        self.roster.write(index, ended);
         Ok(())
     }
 

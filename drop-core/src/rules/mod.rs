@@ -12,6 +12,7 @@ mod decide;
 mod draft;
 mod ledger;
 mod rejection;
+mod roster;
 
 pub use amendment::Amendment;
 pub use applied::{Applied, Effect, Outcome};

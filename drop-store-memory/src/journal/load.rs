@@ -13,8 +13,9 @@ use redb::{
 };
 
 use crate::recount::recount;
+use crate::shared_shelf::SharedShelf;
 use crate::shelf::Shelf;
-use crate::shelves::{Drops, SharedShelf};
+use crate::shelves::Drops;
 use crate::users::Users;
 
 use super::tables::{
