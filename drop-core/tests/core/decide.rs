@@ -12,7 +12,7 @@ use crate::history::{Allowed, Played, customers, drop_id, histories};
 
 fn config() -> ProptestConfig {
     // Failures are printed with their history, shrunk; nothing is written beside the sources.
-    ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
 fn is_done(outcome: &Outcome) -> bool {
