@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use drop_core::model::{
-    DropId, DropSnapshot, NewDrop, Reservation, ReservationId, Revision, Stock, Timestamp, User,
-    UserId, Username, VariantStock,
+    DropId, DropSnapshot, NewDrop, Reservation, ReservationId, Timestamp, User, UserId, Username,
 };
 use drop_core::rules::{Applied, Audit, Batch, Change, Command, decide};
 use drop_core::store::{Deletion, Held, Page, Reading, Sale, Scope};
@@ -71,25 +70,7 @@ impl Shelves {
         let last_id = self.drops().last_id;
         let id = DropId::new(last_id.saturating_add(1))
             .map_err(|used_up| StoreError::Backend(Arc::new(used_up)))?;
-        let variants = new.variants().iter().map(|variant| VariantStock {
-            name: variant.name.clone(),
-            stock: Stock::new(variant.total),
-        });
-        let first = Arc::new(Change {
-            drop_id: id,
-            revision: Revision::FIRST,
-            as_of: self.now(),
-            variants: variants.collect(),
-            next_number: 1,
-            updated: Vec::new(),
-            inserted: Vec::new(),
-            forgotten: Vec::new(),
-            purchasers: Vec::new(),
-            recent: Vec::new(),
-            terms: Some(Arc::new(new.terms().clone())),
-            moved: true,
-            sold_out: false,
-        });
+        let first = Arc::new(Change::created(id, new, self.now()));
         let shelf =
             Shelf::create(&first).ok_or_else(|| StoreError::corrupt("a first change has terms"))?;
         let snapshot = shelf.snapshot(first.as_of)?;

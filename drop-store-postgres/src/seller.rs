@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use drop_core::StoreError;
-use drop_core::model::{
-    DropId, DropSnapshot, NewDrop, Revision, Stock, Timestamp, Username, VariantStock,
-};
+use drop_core::model::{DropId, DropSnapshot, NewDrop, Username};
 use drop_core::rules::Change;
 use drop_core::store::Deletion;
 
@@ -45,7 +43,7 @@ async fn try_create(server: &Server, new: &NewDrop) -> Result<DropSnapshot, Faul
     let counted = transaction.run(sqlx::query(sql::NEXT_DROP)).await?;
     let row = counted.first().ok_or_else(|| StoreError::corrupt("no counter of drops"))?;
     let id = decode::drop_id(row, 0)?;
-    let first = first_change(id, decode::time(row, 1)?, new);
+    let first = Change::created(id, new, decode::time(row, 1)?);
     let query = write::bind_terms(sqlx::query(sql::CREATE).bind(id.get()), new.terms())?
         .bind(i64::from(first.stock().total()))
         .bind(first.as_of.to_chrono());
@@ -68,29 +66,6 @@ async fn try_create(server: &Server, new: &NewDrop) -> Result<DropSnapshot, Faul
         created_at: first.as_of,
         updated_at: first.as_of,
     })
-}
-
-/// The change that makes a drop.
-fn first_change(id: DropId, as_of: Timestamp, new: &NewDrop) -> Change {
-    let variants = new.variants().iter().map(|variant| VariantStock {
-        name: variant.name.clone(),
-        stock: Stock::new(variant.total),
-    });
-    Change {
-        drop_id: id,
-        revision: Revision::FIRST,
-        as_of,
-        variants: variants.collect(),
-        next_number: 1,
-        updated: Vec::new(),
-        inserted: Vec::new(),
-        forgotten: Vec::new(),
-        purchasers: Vec::new(),
-        recent: Vec::new(),
-        terms: Some(Arc::new(new.terms().clone())),
-        moved: true,
-        sold_out: false,
-    }
 }
 
 /// Deletes a drop with everything in it, under its lock.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    DropId, DropTerms, Purchase, Purchaser, Reservation, Revision, Stock, Timestamp, UserId,
-    VariantStock,
+    DropId, DropTerms, NewDrop, Purchase, Purchaser, Reservation, Revision, Stock, Timestamp,
+    UserId, VariantStock,
 };
 
 /// One committed change of a drop: what a store writes, what the feed keeps, what watchers
@@ -47,6 +47,30 @@ pub struct Change {
 }
 
 impl Change {
+    /// The change that makes a drop.
+    #[must_use]
+    pub fn created(drop_id: DropId, new: &NewDrop, as_of: Timestamp) -> Self {
+        let variants = new.variants().iter().map(|variant| VariantStock {
+            name: variant.name.clone(),
+            stock: Stock::new(variant.total),
+        });
+        Self {
+            drop_id,
+            revision: Revision::FIRST,
+            as_of,
+            variants: variants.collect(),
+            next_number: 1,
+            updated: Vec::new(),
+            inserted: Vec::new(),
+            forgotten: Vec::new(),
+            purchasers: Vec::new(),
+            recent: Vec::new(),
+            terms: Some(Arc::new(new.terms().clone())),
+            moved: true,
+            sold_out: false,
+        }
+    }
+
     /// The counts over all variants after it.
     #[must_use]
     pub fn stock(&self) -> Stock {
