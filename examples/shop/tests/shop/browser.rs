@@ -142,7 +142,7 @@ async fn two_browsers_see_one_stock() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_lapses_on_screen_and_the_name_is_remembered() {
-    let shop = Start::on("memory").with(&["--hold-seconds", "3"]).run().await;
+    let shop = Start::on("memory").with(&["--hold-seconds", "9"]).run().await;
     let drop_id = shop.api.plain_drop(1).await;
     let browsers = Browsers::start().await;
     let client = browsers.open(&shop).await;

@@ -87,7 +87,7 @@ async fn holds_expire(start: &Start, drop_id: i64, held_by: &str) {
 
 /// Kills the shop itself while it sells from `store`.
 async fn shop_is_killed(store: &str) {
-    let start = Start::on(store).with(&["--hold-seconds", "20"]);
+    let start = Start::on(store).with(&["--hold-seconds", "60"]);
     let mut shop = start.run().await;
     let drop_id = shop.api.plain_drop(STOCK).await;
     let heard = Arc::new(Heard::default());

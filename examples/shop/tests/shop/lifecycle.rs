@@ -207,7 +207,7 @@ async fn sigterm_finishes_what_was_accepted_and_says_goodbye() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lapsed_hold_is_told_to_watchers_of_both_instances() {
     let database = database().await;
-    let start = Start::on(&database.url()).with(&["--hold-seconds", "1"]);
+    let start = Start::on(&database.url()).with(&["--hold-seconds", "5"]);
     let (one, two) = (start.run().await, start.run().await);
     let drop_id = one.api.plain_drop(1).await;
     let mut watches = [watch(&one).await, watch(&two).await];
