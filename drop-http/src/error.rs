@@ -146,7 +146,8 @@ impl Problem {
                 Self::new(StatusCode::CONFLICT, "CONCURRENT_UPDATE", message)
             }
             StoreError::Unavailable(_) | StoreError::Unknown(_) => {
-                tracing::warn!(error = %chain(fault), "the store did not answer");
+                // The service has said so once for the whole batch.
+                tracing::debug!(error = %chain(fault), "the store did not answer");
                 Self::busy().retry_after(2)
             }
             fault => {

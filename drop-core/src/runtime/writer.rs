@@ -163,7 +163,9 @@ impl Drain {
                 self.answer(batch, applied, replies);
             }
             Err(error) => {
-                tracing::warn!(drop_id = %self.drop_id, %error, "batch failed");
+                // Once for the whole batch, with what lies behind it.
+                let cause: &(dyn std::error::Error + 'static) = &error;
+                tracing::warn!(drop_id = %self.drop_id, error = cause, "batch failed");
                 if let StoreError::Corrupt(_) = error {
                     self.writer.stop(self.drop_id, error.clone());
                 }
