@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::{
     DropId, DropSnapshot, DropTerms, Hold, NewDrop, Purchase, Purchaser, Reservation,
-    ReservationId, Revision, Status, Stock, Timestamp, Units, User, UserId, Username, VariantStock,
+    ReservationId, Revision, Status, Timestamp, Units, User, UserId, Username, VariantStock,
 };
 use crate::rules::{
     Applied, Audit, Batch, Change, Command, Corruption, CountedVariant, Customer, Ledger, decide,
@@ -62,17 +62,14 @@ impl Rows {
     /// A drop that was just created.
     #[must_use]
     pub fn new(drop_id: DropId, new: &NewDrop, as_of: Timestamp) -> Self {
-        let variants = new.variants().iter().map(|variant| VariantStock {
-            name: variant.name.clone(),
-            stock: Stock::new(variant.total),
-        });
+        let first = Change::created(drop_id, new, as_of);
         Self {
             drop_id,
-            revision: Revision::FIRST,
+            revision: first.revision,
             as_of,
             terms: Arc::new(new.terms().clone()),
-            variants: variants.collect(),
-            next_number: 1,
+            variants: first.variants,
+            next_number: first.next_number,
             reservations: BTreeMap::new(),
             recent: Vec::new(),
             buyers: Vec::new(),

@@ -7,6 +7,8 @@ mod hosting;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod protocol;
+mod purchases;
+mod seats;
 mod seller;
 mod shopper;
 #[cfg(feature = "socketio")]
