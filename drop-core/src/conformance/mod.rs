@@ -64,6 +64,8 @@
 //! | [`Rows`] | one drop's rows without a store: loads a ledger by the contract, applies changes |
 //! | [`Dice`] | seeded randomness |
 //! | [`Fault`], [`Faulty`] | a store whose next calls wait, fail or panic on demand |
+//! | [`history`] | what callers asked and were told |
+//! | [`Report`] | what a run did, kept as a file |
 //!
 //! After each case the suite audits every drop that the case made, and replays its feed:
 //! revisions without gap, each written once, and the rows that come out agree with what the
@@ -90,7 +92,9 @@ mod cases;
 mod commands;
 mod dice;
 mod fault;
+pub mod history;
 mod model;
+mod report;
 mod rows;
 mod trial;
 
@@ -122,6 +126,7 @@ pub use cases::{CASES, Case, run};
 pub use dice::Dice;
 pub use fault::{Fault, Faulty};
 pub use model::{Model, ModelAnswer, ModelRow};
+pub use report::{Report, is_long};
 pub use rows::Rows;
 
 #[doc(inline)]

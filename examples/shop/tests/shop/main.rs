@@ -4,5 +4,6 @@ mod browser;
 mod crash;
 mod herd;
 mod lifecycle;
+mod proof;
 mod seed_client;
 mod support;

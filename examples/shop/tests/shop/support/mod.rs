@@ -4,7 +4,7 @@ mod api;
 mod process;
 mod shop;
 
-pub(crate) use api::Api;
+pub(crate) use api::{Answer, Api};
 pub(crate) use process::Process;
 pub(crate) use shop::{Shop, Start};
 
