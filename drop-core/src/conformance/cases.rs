@@ -134,6 +134,7 @@ macro_rules! conformance_cases {
                 of_a_stranger_is_refused
                 of_nothing_writes_nothing
                 then_reserve_in_one_batch
+                gives_no_number_that_was_told_again
                 settles_the_limit_anew
             }
             reads {

@@ -137,6 +137,18 @@ pub(super) async fn then_reserve_in_one_batch(t: &Trial) {
     assert!(t.holds(&Scope::Drop(drop_id)).await.is_empty());
 }
 
+pub(super) async fn gives_no_number_that_was_told_again(t: &Trial) {
+    let drop_id = t.plain(1).await;
+    let applied = t.apply(drop_id, vec![reserve("ann"), forget("ann")]).await;
+    let Some(Outcome::Done(told)) = applied.outcomes().first() else {
+        panic!("{:?}", applied.outcomes())
+    };
+    let (anns, _) = reserved(told.clone());
+    let bobs = t.hold(drop_id, "bob").await;
+    assert_ne!(bobs.id(), anns.id(), "ann was told this number");
+    assert_eq!(t.revision(drop_id).await, 3);
+}
+
 pub(super) async fn settles_the_limit_anew(t: &Trial) {
     let drop_id = t.drop_with(9, |terms| terms.limit = Some(Units::ONE)).await;
     t.sell(drop_id, "ann").await;

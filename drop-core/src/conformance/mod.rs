@@ -64,7 +64,7 @@
 //! | [`Rows`] | one drop's rows without a store: loads a ledger by the contract, applies changes |
 //! | [`Dice`] | seeded randomness |
 //! | [`Fault`], [`Faulty`] | a store whose next calls wait, fail or panic on demand |
-//! | [`history`] | what callers asked and were told |
+//! | [`history`] | what callers asked and were told, and whether it can be true |
 //! | [`Report`] | what a run did, kept as a file |
 //!
 //! After each case the suite audits every drop that the case made, and replays its feed:

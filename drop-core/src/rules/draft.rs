@@ -17,6 +17,7 @@ use super::{
 pub(super) struct Draft {
     ledger: Ledger,
     variants_before: Vec<VariantStock>,
+    next_number_before: u32,
     roster: Roster,
     bought: HashMap<UserId, Units>,
     purchasers: Vec<Purchaser>,
@@ -45,6 +46,7 @@ impl Draft {
         let loaded = std::mem::take(&mut ledger.rows);
         let mut draft = Self {
             variants_before: ledger.variants.clone(),
+            next_number_before: ledger.next_number,
             roster: Roster::load(loaded, batch.commands().len())?,
             bought: HashMap::new(),
             purchasers: Vec::new(),
@@ -262,7 +264,9 @@ impl Draft {
     pub(super) fn close(mut self) -> Option<Change> {
         let moved = self.ledger.variants != self.variants_before;
         let Written { updated, inserted, removes } = self.roster.written();
-        let writes = removes || !updated.is_empty() || !inserted.is_empty();
+        // A number that a caller was told is used up, even where its row is forgotten at once.
+        let numbered = self.ledger.next_number != self.next_number_before;
+        let writes = removes || numbered || !updated.is_empty() || !inserted.is_empty();
         if !moved && !writes && !self.amended {
             return None;
         }

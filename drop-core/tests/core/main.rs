@@ -1,5 +1,7 @@
 //! drop-core from outside: the rules without a store, the suite's own list, the structure.
 
+mod bazaar;
+mod clean;
 mod decide;
 mod expiry;
 mod history;

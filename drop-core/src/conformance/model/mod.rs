@@ -75,11 +75,10 @@ impl Model {
             answers.push(self.answer(command, touched, at).unwrap_or_else(ModelAnswer::Rejected));
             touched |= rows != self.rows || self.amended;
         }
-        if self.rows != before.rows || self.amended {
+        let numbered = self.next_number != before.next_number;
+        if self.rows != before.rows || self.amended || numbered {
             self.revision = before.revision.saturating_add(1);
             self.as_of = at;
-        } else {
-            self.next_number = before.next_number;
         }
         answers
     }
