@@ -2,5 +2,10 @@
 //!
 //! Run alone and one after the other, `cargo test -p drop-shop --test shop -- proof:: --test-threads=1`;
 //! `DROP_LONG=1` makes each as long as the page says, without it runs its share for CI.
+//! `DROP_SEED=N` repeats the choices of an earlier run.
 
+mod crowd;
+mod kills;
+mod run;
+mod verdict;
 mod witness;

@@ -1,0 +1,237 @@
+//! Clients who go on through every fault: what got no answer is asked again.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use drop_core::Rejection;
+use drop_core::conformance::Dice;
+use drop_core::conformance::history::Answer;
+use drop_core::model::{DropId, ReservationId};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::run::Run;
+use super::witness::{Told, Witness};
+
+/// A guard against hanging, not a measure: nobody asks in vain for so long.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Between two tries of one client.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A number of clients, each shopping at one of several doors: the shops of the moment.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    shared: Arc<Shared>,
+    clients: Vec<JoinHandle<()>>,
+    heard: watch::Receiver<u64>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    doors: RwLock<Vec<Witness>>,
+    drops: RwLock<Vec<DropId>>,
+    over: AtomicBool,
+    /// Holds, purchases and releases that were acknowledged.
+    acknowledged: watch::Sender<u64>,
+    tally: Tally,
+}
+
+/// What became of what was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Tries whose connection broke before an answer.
+    pub(crate) broken: AtomicU64,
+    /// Tries that were answered with a fault.
+    pub(crate) faults: AtomicU64,
+    /// Repeats that found the try without an answer done.
+    pub(crate) done_unheard: AtomicU64,
+    /// Those where the connection had broken, and no fault been told.
+    pub(crate) done_broken: AtomicU64,
+}
+
+/// What a client wants of a shop.
+#[derive(Clone, Copy, Debug)]
+enum Wish {
+    Hold(DropId),
+    Buy(ReservationId),
+    Release(ReservationId),
+    Look(DropId),
+}
+
+/// How asking until there was an answer ended.
+struct Settled {
+    told: Told,
+    broken: bool,
+    fault: bool,
+}
+
+impl Crowd {
+    /// Lets `count` clients in.
+    pub(crate) fn enter(run: &Run, count: u64, doors: Vec<Witness>, drops: Vec<DropId>) -> Self {
+        let (acknowledged, heard) = watch::channel(0);
+        let shared = Arc::new(Shared {
+            doors: RwLock::new(doors),
+            drops: RwLock::new(drops),
+            over: AtomicBool::new(false),
+            acknowledged,
+            tally: Tally::default(),
+        });
+        let client = |number| tokio::spawn(shared.clone().client(number, run.dice(number)));
+        let clients = (0..count).map(client).collect();
+        Self { shared, clients, heard }
+    }
+
+    /// Returns after so many more acknowledged answers.
+    pub(crate) async fn hears(&self, more: u64) {
+        let mut heard = self.heard.clone();
+        let enough = *heard.borrow_and_update() + more;
+        let waiting = timeout(PATIENCE, heard.wait_for(|count| *count >= enough)).await;
+        let stuck = || format!("nothing acknowledged for {PATIENCE:?}");
+        let _ = waiting.unwrap_or_else(|_| panic!("{}", stuck())).expect("the crowd is there");
+    }
+
+    /// How many answers were acknowledged so far.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        *self.heard.borrow()
+    }
+
+    /// A shop has come back, maybe elsewhere.
+    pub(crate) fn moves_to(&self, door: usize, witness: Witness) {
+        self.shared.doors.write().expect("doors")[door] = witness;
+    }
+
+    /// What begins from now on is about these drops.
+    pub(crate) fn turns_to(&self, drops: Vec<DropId>) {
+        *self.shared.drops.write().expect("drops") = drops;
+    }
+
+    /// What became of what was asked, so far.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.shared.tally
+    }
+
+    /// Tells what became of what was asked.
+    pub(crate) fn tell(&self, run: &mut Run) {
+        let tally = self.tally();
+        for (what, count) in [
+            ("tries without an answer", &tally.broken),
+            ("tries answered by a fault", &tally.faults),
+            ("of those, found done when repeated", &tally.done_unheard),
+        ] {
+            run.figure(what, &count.load(Ordering::SeqCst));
+        }
+    }
+
+    /// Everybody finishes what they do and goes.
+    pub(crate) async fn leaves(&mut self) {
+        self.shared.over.store(true, Ordering::SeqCst);
+        for client in self.clients.drain(..) {
+            client.await.expect("no client fails");
+        }
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        for client in &self.clients {
+            client.abort();
+        }
+    }
+}
+
+impl Shared {
+    /// One client, with another name each time.
+    async fn client(self: Arc<Self>, number: u64, mut dice: Dice) {
+        let mut turn = 0_u64;
+        while !self.over.load(Ordering::SeqCst) {
+            turn += 1;
+            let name = format!("client_{number}_{turn}");
+            let drop_id = dice.pick(&self.drops.read().expect("drops"));
+            let door = usize::try_from(number).expect("a small number");
+            let held = self.settle(door, Wish::Hold(drop_id), &name).await;
+            let Answer::Reserved { reservation: id, extended, .. } = held.told.answer else {
+                panic!("{name} was refused: {:?}", held.told);
+            };
+            self.count(&held, extended, &name);
+            match dice.below(10) {
+                // Left to lapse.
+                0 => {}
+                1 => {
+                    let gone = self.settle(door, Wish::Release(id), &name).await;
+                    assert!(matches!(gone.told.answer, Answer::Released { .. }), "{:?}", gone.told);
+                    self.acknowledged.send_modify(|count| *count += 1);
+                }
+                _ => self.buys(door, id, &name, &mut dice).await,
+            }
+            if dice.one_in(8) {
+                self.settle(door, Wish::Look(drop_id), &name).await;
+            }
+        }
+    }
+
+    async fn buys(&self, door: usize, id: ReservationId, name: &str, dice: &mut Dice) {
+        let bought = self.settle(door, Wish::Buy(id), name).await;
+        match bought.told.answer {
+            Answer::Purchased { repeated, .. } => self.count(&bought, repeated, name),
+            // The shop was away for longer than the hold: the history says whether it was.
+            Answer::Refused(Rejection::ReservationExpired) => return,
+            ref other => panic!("{name} holds {id} and was told {other:?}"),
+        }
+        if dice.one_in(4) {
+            let again = self.settle(door, Wish::Buy(id), name).await;
+            let Answer::Purchased { repeated: true, .. } = again.told.answer else {
+                panic!("{name} has bought {id} and was told {:?}", again.told);
+            };
+        }
+    }
+
+    /// Counts what was acknowledged; `before` says that it had been done before this answer.
+    fn count(&self, settled: &Settled, before: bool, name: &str) {
+        if before {
+            assert!(settled.broken || settled.fault, "{name}: nobody had asked before");
+            self.tally.done_unheard.fetch_add(1, Ordering::SeqCst);
+            if !settled.fault {
+                self.tally.done_broken.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        self.acknowledged.send_modify(|count| *count += 1);
+    }
+
+    /// Asks the shop behind `door` until it says yes or no.
+    async fn settle(&self, door: usize, wish: Wish, name: &str) -> Settled {
+        let asking = async {
+            let (mut broken, mut fault) = (false, false);
+            loop {
+                let at = self.witness(door);
+                let told = match wish {
+                    Wish::Hold(drop_id) => at.reserve(drop_id, name).await,
+                    Wish::Buy(id) => at.purchase(id, name).await,
+                    Wish::Release(id) => at.release(id, name).await,
+                    Wish::Look(drop_id) => at.read(drop_id).await,
+                };
+                match (told.status, &told.answer) {
+                    (None, _) => {
+                        self.tally.broken.fetch_add(1, Ordering::SeqCst);
+                        broken = true;
+                    }
+                    (_, Answer::Unknown | Answer::NotDone) => {
+                        let clean = matches!(told.status, Some(409 | 503));
+                        assert!(clean, "neither an answer nor a clean fault: {told:?}");
+                        self.tally.faults.fetch_add(1, Ordering::SeqCst);
+                        fault = true;
+                    }
+                    _ => return Settled { told, broken, fault },
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        timeout(PATIENCE, asking).await.expect("an answer in the end")
+    }
+
+    fn witness(&self, door: usize) -> Witness {
+        let doors = self.doors.read().expect("doors");
+        doors[door % doors.len()].clone()
+    }
+}

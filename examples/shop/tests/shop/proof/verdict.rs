@@ -1,0 +1,60 @@
+//! What callers were told, against what the store kept.
+
+use std::sync::Arc;
+
+use drop_core::conformance::Rows;
+use drop_core::conformance::history::{Answer, Call};
+use drop_core::model::{DropId, ReservationId, Revision, Status, UserId};
+use drop_core::rules::Change;
+
+/// Judges the calls of one drop by its whole feed.
+///
+/// # Panics
+/// At the first contradiction.
+pub(crate) fn judge(drop_id: DropId, calls: &[Call], feed: &[Arc<Change>]) {
+    let first = feed.first().map(|change| change.revision);
+    assert_eq!(first, Some(Revision::FIRST), "drop {drop_id}: the feed has lost its beginning");
+    let mut told: Vec<&Call> =
+        calls.iter().filter(|call| call.answer.revision().is_some()).collect();
+    told.sort_by_key(|call| call.answer.revision());
+    let mut told = told.into_iter().peekable();
+    let mut rows = Rows::replay(&feed[..1]).expect("a drop begins with its creation");
+    for change in feed {
+        if change.revision > Revision::FIRST {
+            rows.apply(change);
+        }
+        let audit = rows.audit();
+        assert!(audit.is_sound(), "drop {drop_id} at {}: {audit:?}", change.revision);
+        while told.peek().is_some_and(|call| call.answer.revision() == Some(rows.revision)) {
+            let call = told.next().expect("it was just seen");
+            if let Some(finding) = contradiction(&rows, &call.answer) {
+                panic!("drop {drop_id} at {}: {finding}: {call:?}", rows.revision);
+            }
+        }
+    }
+    if let Some(call) = told.next() {
+        panic!("drop {drop_id} ends at {}, but was told: {call:?}", rows.revision);
+    }
+}
+
+/// What is wrong with an answer, given the rows at the revision that it names.
+fn contradiction(rows: &Rows, answer: &Answer) -> Option<&'static str> {
+    let kept = |id: ReservationId, user: Option<UserId>| {
+        let row = rows.reservations.get(&id)?;
+        user.is_none_or(|user| row.claim().user_id == user).then(|| row.status())
+    };
+    match *answer {
+        Answer::Reserved { reservation, user_id, .. } => {
+            kept(reservation, Some(user_id)).is_none().then_some("a hold is lost")
+        }
+        Answer::Purchased { reservation, user_id, .. } => {
+            let kept = kept(reservation, Some(user_id));
+            (kept != Some(Status::Completed)).then_some("a purchase is lost")
+        }
+        Answer::Released { reservation, .. } => {
+            let over = [Some(Status::Released), Some(Status::Expired)];
+            (!over.contains(&kept(reservation, None))).then_some("a release is lost")
+        }
+        _ => None,
+    }
+}
