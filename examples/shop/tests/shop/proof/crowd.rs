@@ -1,7 +1,7 @@
 //! Clients who go on through every fault: what got no answer is asked again.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use drop_core::Rejection;
@@ -36,6 +36,8 @@ struct Shared {
     /// Holds, purchases and releases that were acknowledged.
     acknowledged: watch::Sender<u64>,
     tally: Tally,
+    /// Answers that cannot be, in words.
+    surprises: Mutex<Vec<String>>,
 }
 
 /// What became of what was asked.
@@ -77,6 +79,7 @@ impl Crowd {
             over: AtomicBool::new(false),
             acknowledged,
             tally: Tally::default(),
+            surprises: Mutex::default(),
         });
         let client = |number| tokio::spawn(shared.clone().client(number, run.dice(number)));
         let clients = (0..count).map(client).collect();
@@ -124,12 +127,13 @@ impl Crowd {
         }
     }
 
-    /// Everybody finishes what they do and goes.
-    pub(crate) async fn leaves(&mut self) {
+    /// Everybody finishes what they do and goes; what they wonder about goes into the verdict.
+    pub(crate) async fn leaves(&mut self, run: &mut Run) {
         self.shared.over.store(true, Ordering::SeqCst);
         for client in self.clients.drain(..) {
             client.await.expect("no client fails");
         }
+        run.findings.append(&mut self.shared.surprises.lock().expect("surprises"));
     }
 }
 
@@ -152,7 +156,8 @@ impl Shared {
             let door = usize::try_from(number).expect("a small number");
             let held = self.settle(door, Wish::Hold(drop_id), &name).await;
             let Answer::Reserved { reservation: id, extended, .. } = held.told.answer else {
-                panic!("{name} was refused: {:?}", held.told);
+                self.wonder(&name, "wants a unit", &held.told);
+                continue;
             };
             self.count(&held, extended, &name);
             match dice.below(10) {
@@ -160,8 +165,10 @@ impl Shared {
                 0 => {}
                 1 => {
                     let gone = self.settle(door, Wish::Release(id), &name).await;
-                    assert!(matches!(gone.told.answer, Answer::Released { .. }), "{:?}", gone.told);
-                    self.acknowledged.send_modify(|count| *count += 1);
+                    match gone.told.answer {
+                        Answer::Released { .. } => self.acknowledge(),
+                        _ => self.wonder(&name, "gives its hold back", &gone.told),
+                    }
                 }
                 _ => self.buys(door, id, &name, &mut dice).await,
             }
@@ -177,26 +184,39 @@ impl Shared {
             Answer::Purchased { repeated, .. } => self.count(&bought, repeated, name),
             // The shop was away for longer than the hold: the history says whether it was.
             Answer::Refused(Rejection::ReservationExpired) => return,
-            ref other => panic!("{name} holds {id} and was told {other:?}"),
+            _ => return self.wonder(name, "buys what it holds", &bought.told),
         }
         if dice.one_in(4) {
             let again = self.settle(door, Wish::Buy(id), name).await;
-            let Answer::Purchased { repeated: true, .. } = again.told.answer else {
-                panic!("{name} has bought {id} and was told {:?}", again.told);
-            };
+            if !matches!(again.told.answer, Answer::Purchased { repeated: true, .. }) {
+                self.wonder(name, "buys what it has bought", &again.told);
+            }
         }
     }
 
     /// Counts what was acknowledged; `before` says that it had been done before this answer.
     fn count(&self, settled: &Settled, before: bool, name: &str) {
         if before {
-            assert!(settled.broken || settled.fault, "{name}: nobody had asked before");
             self.tally.done_unheard.fetch_add(1, Ordering::SeqCst);
             if !settled.fault {
                 self.tally.done_broken.fetch_add(1, Ordering::SeqCst);
             }
+            if !settled.broken && !settled.fault {
+                self.wonder(name, "had not asked before", &settled.told);
+            }
         }
+        self.acknowledge();
+    }
+
+    fn acknowledge(&self) {
         self.acknowledged.send_modify(|count| *count += 1);
+    }
+
+    fn wonder(&self, name: &str, why: &str, told: &Told) {
+        self.surprises
+            .lock()
+            .expect("surprises")
+            .push(format!("{name} {why}, and was told {told:?}"));
     }
 
     /// Asks the shop behind `door` until it says yes or no.

@@ -73,12 +73,12 @@ impl Returns {
 
 /// The end of a run: everybody has an answer, and what they were told is what is kept.
 async fn conclude(mut run: Run, mut crowd: Crowd, drops: &Drops, store: &dyn Store, kills: usize) {
-    crowd.leaves().await;
+    crowd.leaves(&mut run).await;
     run.figure("kills", &kills);
     run.figure("acknowledged", &crowd.acknowledged());
     crowd.tell(&mut run);
     run.judge(store, &drops.all).await;
-    run.pass();
+    run.end();
 }
 
 /// Kills the shop itself while it sells from `store`, and starts it again.
@@ -111,7 +111,7 @@ async fn server_killed_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = format!("file:{}", directory.path().display());
     let (mut crowd, drops, mut shop) = shop_is_killed(&mut run, &store, kills).await;
-    crowd.leaves().await;
+    crowd.leaves(&mut run).await;
     // Once more, so that the file is read as a kill leaves it.
     shop.process.kill().await;
     let store = FileStore::open(directory.path()).expect("the file opens");

@@ -9,6 +9,9 @@ use drop_core::model::DropId;
 
 use super::{verdict, witness};
 
+/// So many findings are shown.
+const SHOWN: usize = 20;
+
 /// A run from its beginning to its report.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -16,6 +19,8 @@ pub(crate) struct Run {
     pub(crate) seed: u64,
     /// Everything that its clients asked and were told.
     pub(crate) recorder: Recorder,
+    /// What contradicts something, in words.
+    pub(crate) findings: Vec<String>,
     report: Report,
     judged: Judged,
 }
@@ -40,7 +45,13 @@ impl Run {
         // Shown where the test fails.
         println!("{topic}, {name}: seed {seed}, again by\n  {replay}");
         let report = Report::begin(topic, name, &replay).seeds(&seed);
-        Self { seed, recorder: Recorder::new(), report, judged: Judged::default() }
+        Self {
+            seed,
+            recorder: Recorder::new(),
+            findings: Vec::new(),
+            report,
+            judged: Judged::default(),
+        }
     }
 
     /// Dice for one of those who choose.
@@ -60,26 +71,31 @@ impl Run {
     }
 
     /// Judges what was told of `drops` by what `store` keeps of them.
-    ///
-    /// # Panics
-    /// At any contradiction.
     pub(crate) async fn judge(&mut self, store: &dyn Store, drops: &[DropId]) {
         let calls = self.recorder.calls();
         for &drop_id in drops {
             let own: Vec<_> =
                 calls.iter().filter(|call| call.ask.drop_id() == drop_id).cloned().collect();
             let feed = witness::feed(store, drop_id).await;
-            verdict::judge(drop_id, &own, &feed);
+            self.findings.extend(verdict::judge(drop_id, &own, &feed));
             let audit = store.audit(drop_id).await.expect("an audit").expect("the drop");
-            assert!(audit.is_sound(), "drop {drop_id}: {audit:?}");
+            if !audit.is_sound() {
+                self.findings.push(format!("drop {drop_id} as it is kept: {audit:?}"));
+            }
             self.judged.drops += 1;
             self.judged.calls += own.len();
             self.judged.changes += feed.len();
         }
     }
 
-    /// The run has passed.
-    pub(crate) fn pass(mut self) {
+    /// Ends the run: it has passed where nothing was found.
+    ///
+    /// # Panics
+    /// With what was found.
+    pub(crate) fn end(mut self) {
+        let shown: Vec<&str> = self.findings.iter().take(SHOWN).map(String::as_str).collect();
+        let count = self.findings.len();
+        assert!(count == 0, "{count} contradictions, of which:\n{}", shown.join("\n"));
         let Judged { drops, calls, changes } = self.judged;
         self.figure(
             "histories judged",

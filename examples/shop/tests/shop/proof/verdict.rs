@@ -7,13 +7,13 @@ use drop_core::conformance::history::{Answer, Call};
 use drop_core::model::{DropId, ReservationId, Revision, Status, UserId};
 use drop_core::rules::Change;
 
-/// Judges the calls of one drop by its whole feed.
-///
-/// # Panics
-/// At the first contradiction.
-pub(crate) fn judge(drop_id: DropId, calls: &[Call], feed: &[Arc<Change>]) {
-    let first = feed.first().map(|change| change.revision);
-    assert_eq!(first, Some(Revision::FIRST), "drop {drop_id}: the feed has lost its beginning");
+/// Judges the calls of one drop by its whole feed: what contradicts it, in words.
+pub(crate) fn judge(drop_id: DropId, calls: &[Call], feed: &[Arc<Change>]) -> Vec<String> {
+    let mut findings = Vec::new();
+    if feed.first().map(|change| change.revision) != Some(Revision::FIRST) {
+        findings.push(format!("drop {drop_id}: the feed has lost its beginning"));
+        return findings;
+    }
     let mut told: Vec<&Call> =
         calls.iter().filter(|call| call.answer.revision().is_some()).collect();
     told.sort_by_key(|call| call.answer.revision());
@@ -24,17 +24,19 @@ pub(crate) fn judge(drop_id: DropId, calls: &[Call], feed: &[Arc<Change>]) {
             rows.apply(change);
         }
         let audit = rows.audit();
-        assert!(audit.is_sound(), "drop {drop_id} at {}: {audit:?}", change.revision);
-        while told.peek().is_some_and(|call| call.answer.revision() == Some(rows.revision)) {
-            let call = told.next().expect("it was just seen");
+        if !audit.is_sound() {
+            findings.push(format!("drop {drop_id} at {}: {audit:?}", rows.revision));
+        }
+        while let Some(call) = told.next_if(|call| call.answer.revision() == Some(rows.revision)) {
             if let Some(finding) = contradiction(&rows, &call.answer) {
-                panic!("drop {drop_id} at {}: {finding}: {call:?}", rows.revision);
+                findings.push(format!("drop {drop_id}: {finding}: {call:?}"));
             }
         }
     }
-    if let Some(call) = told.next() {
-        panic!("drop {drop_id} ends at {}, but was told: {call:?}", rows.revision);
-    }
+    let head = rows.revision;
+    let beyond = |call| format!("drop {drop_id} ends at {head}, but was told: {call:?}");
+    findings.extend(told.map(beyond));
+    findings
 }
 
 /// What is wrong with an answer, given the rows at the revision that it names.
