@@ -17,6 +17,8 @@ use super::witness::{Told, Witness};
 
 /// A guard against hanging, not a measure: nobody asks in vain for so long.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// So many answers that cannot be are enough to give a run up.
+const SURPRISES: usize = 50;
 /// Between two tries of one client.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -87,12 +89,26 @@ impl Crowd {
     }
 
     /// Returns after so many more acknowledged answers.
+    ///
+    /// # Panics
+    /// When too much cannot be that the crowd is told: a shop that has lost everything refuses
+    /// everybody.
     pub(crate) async fn hears(&self, more: u64) {
         let mut heard = self.heard.clone();
         let enough = *heard.borrow_and_update() + more;
-        let waiting = timeout(PATIENCE, heard.wait_for(|count| *count >= enough)).await;
-        let stuck = || format!("nothing acknowledged for {PATIENCE:?}");
-        let _ = waiting.unwrap_or_else(|_| panic!("{}", stuck())).expect("the crowd is there");
+        let told = heard.wait_for(|count| *count >= enough || self.surprises() > SURPRISES);
+        match timeout(PATIENCE, told).await {
+            Ok(told) => drop(told.expect("the crowd is there")),
+            Err(_) => panic!("nothing acknowledged for {PATIENCE:?}"),
+        }
+        if self.surprises() > SURPRISES {
+            let surprises = self.shared.surprises.lock().expect("surprises").join("\n");
+            panic!("contradictions, of which:\n{surprises}");
+        }
+    }
+
+    fn surprises(&self) -> usize {
+        self.shared.surprises.lock().expect("surprises").len()
     }
 
     /// How many answers were acknowledged so far.
@@ -213,10 +229,10 @@ impl Shared {
     }
 
     fn wonder(&self, name: &str, why: &str, told: &Told) {
-        self.surprises
-            .lock()
-            .expect("surprises")
-            .push(format!("{name} {why}, and was told {told:?}"));
+        let surprise = format!("{name} {why}, and was told {told:?}");
+        self.surprises.lock().expect("surprises").push(surprise);
+        // Whoever waits has a look.
+        self.acknowledged.send_modify(|_| {});
     }
 
     /// Asks the shop behind `door` until it says yes or no.

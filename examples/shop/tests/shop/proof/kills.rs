@@ -34,7 +34,7 @@ fn start(store: &str) -> Start {
 
 /// A server that may be killed.
 async fn careless() -> Cluster {
-    Cluster::private(&CARELESS).await.expect("PostgreSQL")
+    Cluster::private_in_memory(&CARELESS).await.expect("PostgreSQL")
 }
 
 /// Drops that come and go, so that each has one history of a length to be kept.
