@@ -22,7 +22,7 @@ const SURPRISES: usize = 50;
 /// Between two tries of one client.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A number of clients, each shopping at one of several doors: the shops of the moment.
+/// A number of clients at one door, behind which is one shop at a time.
 #[derive(Debug)]
 pub(crate) struct Crowd {
     shared: Arc<Shared>,
@@ -32,7 +32,9 @@ pub(crate) struct Crowd {
 
 #[derive(Debug)]
 struct Shared {
-    doors: RwLock<Vec<Witness>>,
+    /// What the names of these clients begin with.
+    label: &'static str,
+    door: RwLock<Witness>,
     drops: RwLock<Vec<DropId>>,
     over: AtomicBool,
     /// Holds, purchases and releases that were acknowledged.
@@ -44,15 +46,15 @@ struct Shared {
 
 /// What became of what was asked.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+struct Tally {
     /// Tries whose connection broke before an answer.
-    pub(crate) broken: AtomicU64,
+    broken: AtomicU64,
     /// Tries that were answered with a fault.
-    pub(crate) faults: AtomicU64,
+    faults: AtomicU64,
     /// Repeats that found the try without an answer done.
-    pub(crate) done_unheard: AtomicU64,
+    done_unheard: AtomicU64,
     /// Those where the connection had broken, and no fault been told.
-    pub(crate) done_broken: AtomicU64,
+    done_broken: AtomicU64,
 }
 
 /// What a client wants of a shop.
@@ -72,11 +74,17 @@ struct Settled {
 }
 
 impl Crowd {
-    /// Lets `count` clients in.
-    pub(crate) fn enter(run: &Run, count: u64, doors: Vec<Witness>, drops: Vec<DropId>) -> Self {
+    /// Lets `count` clients in, whose names begin with `label`.
+    pub(crate) fn enter(
+        run: &Run,
+        (label, count): (&'static str, u64),
+        door: Witness,
+        drops: Vec<DropId>,
+    ) -> Self {
         let (acknowledged, heard) = watch::channel(0);
         let shared = Arc::new(Shared {
-            doors: RwLock::new(doors),
+            label,
+            door: RwLock::new(door),
             drops: RwLock::new(drops),
             over: AtomicBool::new(false),
             acknowledged,
@@ -116,9 +124,9 @@ impl Crowd {
         *self.heard.borrow()
     }
 
-    /// A shop has come back, maybe elsewhere.
-    pub(crate) fn moves_to(&self, door: usize, witness: Witness) {
-        self.shared.doors.write().expect("doors")[door] = witness;
+    /// The shop has come back, maybe elsewhere.
+    pub(crate) fn moves_to(&self, door: Witness) {
+        *self.shared.door.write().expect("a door") = door;
     }
 
     /// What begins from now on is about these drops.
@@ -126,14 +134,14 @@ impl Crowd {
         *self.shared.drops.write().expect("drops") = drops;
     }
 
-    /// What became of what was asked, so far.
-    pub(crate) fn tally(&self) -> &Tally {
-        &self.shared.tally
+    /// Tries whose connection broke, and that were found done without a word.
+    pub(crate) fn done_broken(&self) -> u64 {
+        self.shared.tally.done_broken.load(Ordering::SeqCst)
     }
 
     /// Tells what became of what was asked.
     pub(crate) fn tell(&self, run: &mut Run) {
-        let tally = self.tally();
+        let tally = &self.shared.tally;
         for (what, count) in [
             ("tries without an answer", &tally.broken),
             ("tries answered by a fault", &tally.faults),
@@ -167,10 +175,9 @@ impl Shared {
         let mut turn = 0_u64;
         while !self.over.load(Ordering::SeqCst) {
             turn += 1;
-            let name = format!("client_{number}_{turn}");
+            let name = format!("{}_{number}_{turn}", self.label);
             let drop_id = dice.pick(&self.drops.read().expect("drops"));
-            let door = usize::try_from(number).expect("a small number");
-            let held = self.settle(door, Wish::Hold(drop_id), &name).await;
+            let held = self.settle(Wish::Hold(drop_id), &name).await;
             let Answer::Reserved { reservation: id, extended, .. } = held.told.answer else {
                 self.wonder(&name, "wants a unit", &held.told);
                 continue;
@@ -180,22 +187,22 @@ impl Shared {
                 // Left to lapse.
                 0 => {}
                 1 => {
-                    let gone = self.settle(door, Wish::Release(id), &name).await;
+                    let gone = self.settle(Wish::Release(id), &name).await;
                     match gone.told.answer {
                         Answer::Released { .. } => self.acknowledge(),
                         _ => self.wonder(&name, "gives its hold back", &gone.told),
                     }
                 }
-                _ => self.buys(door, id, &name, &mut dice).await,
+                _ => self.buys(id, &name, &mut dice).await,
             }
             if dice.one_in(8) {
-                self.settle(door, Wish::Look(drop_id), &name).await;
+                self.settle(Wish::Look(drop_id), &name).await;
             }
         }
     }
 
-    async fn buys(&self, door: usize, id: ReservationId, name: &str, dice: &mut Dice) {
-        let bought = self.settle(door, Wish::Buy(id), name).await;
+    async fn buys(&self, id: ReservationId, name: &str, dice: &mut Dice) {
+        let bought = self.settle(Wish::Buy(id), name).await;
         match bought.told.answer {
             Answer::Purchased { repeated, .. } => self.count(&bought, repeated, name),
             // The shop was away for longer than the hold: the history says whether it was.
@@ -203,7 +210,7 @@ impl Shared {
             _ => return self.wonder(name, "buys what it holds", &bought.told),
         }
         if dice.one_in(4) {
-            let again = self.settle(door, Wish::Buy(id), name).await;
+            let again = self.settle(Wish::Buy(id), name).await;
             if !matches!(again.told.answer, Answer::Purchased { repeated: true, .. }) {
                 self.wonder(name, "buys what it has bought", &again.told);
             }
@@ -235,12 +242,12 @@ impl Shared {
         self.acknowledged.send_modify(|_| {});
     }
 
-    /// Asks the shop behind `door` until it says yes or no.
-    async fn settle(&self, door: usize, wish: Wish, name: &str) -> Settled {
+    /// Asks the shop until it says yes or no.
+    async fn settle(&self, wish: Wish, name: &str) -> Settled {
         let asking = async {
             let (mut broken, mut fault) = (false, false);
             loop {
-                let at = self.witness(door);
+                let at = self.witness();
                 let told = match wish {
                     Wish::Hold(drop_id) => at.reserve(drop_id, name).await,
                     Wish::Buy(id) => at.purchase(id, name).await,
@@ -266,8 +273,7 @@ impl Shared {
         timeout(PATIENCE, asking).await.expect("an answer in the end")
     }
 
-    fn witness(&self, door: usize) -> Witness {
-        let doors = self.doors.read().expect("doors");
-        doors[door % doors.len()].clone()
+    fn witness(&self) -> Witness {
+        self.door.read().expect("a door").clone()
     }
 }

@@ -4,8 +4,11 @@
 //! `DROP_LONG=1` makes each as long as the page says, without it runs its share for CI.
 //! `DROP_SEED=N` repeats the choices of an earlier run.
 
+mod accepted;
 mod crowd;
 mod kills;
 mod run;
+mod stage;
+mod stops;
 mod verdict;
 mod witness;
