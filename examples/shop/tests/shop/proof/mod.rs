@@ -6,6 +6,7 @@
 
 mod accepted;
 mod crowd;
+mod herd;
 mod kills;
 mod run;
 mod stage;
