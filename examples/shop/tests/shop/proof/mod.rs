@@ -6,7 +6,9 @@
 
 mod accepted;
 mod crowd;
+mod deadline;
 mod herd;
+mod inside;
 mod kills;
 mod run;
 mod stage;

@@ -23,6 +23,16 @@ pub(crate) fn judge(drop_id: DropId, calls: &[Call], feed: &[Arc<Change>]) -> Ve
         if change.revision > Revision::FIRST {
             rows.apply(change);
         }
+        for row in change.reservations() {
+            let right = match row.status() {
+                Status::Completed => change.as_of < row.expires_at(),
+                Status::Expired => change.as_of >= row.expires_at(),
+                Status::Active | Status::Released => true,
+            };
+            if !right {
+                findings.push(format!("drop {drop_id}: {row:?} at {}", change.as_of));
+            }
+        }
         let audit = rows.audit();
         if !audit.is_sound() {
             findings.push(format!("drop {drop_id} at {}: {audit:?}", rows.revision));
