@@ -112,6 +112,16 @@ impl Cluster {
         Self::make(None, settings).await
     }
 
+    /// A private server whose files are in memory, as those of [`Cluster::in_memory`]: for kills,
+    /// which take what its processes had in memory and leave its files.
+    ///
+    /// # Errors
+    /// [`ClusterError`] that says what is missing.
+    pub async fn private_in_memory(settings: &[(&str, &str)]) -> Result<Self, ClusterError> {
+        let place = blocking(|| Ok(has_memory())).await?.then_some(MEMORY);
+        Self::make(place, settings).await
+    }
+
     async fn make(
         place: Option<&'static str>,
         settings: &[(&str, &str)],

@@ -1,6 +1,6 @@
 //! A client whose every call and answer is written down.
 
-use drop_core::conformance::history::{Answer, Ask, Recorder};
+use drop_core::conformance::history::{Answer, Ask, Recorder, Ticket};
 use drop_core::model::{DropId, ReservationId, Revision, Timestamp, UserId, Username};
 use drop_core::rules::Change;
 use drop_core::{Rejection, Store};
@@ -45,20 +45,20 @@ impl Witness {
 
     /// Reserves one unit.
     pub(crate) async fn reserve(&self, drop_id: DropId, name: &str) -> Told {
-        let ask = Ask::Reserve { drop_id, username: username(name), variant: None, quantity: 1 };
-        let ticket = self.recorder.begin(ask);
+        let ticket = self.begin_reserve(drop_id, name);
         let answer = self.api.reserve(drop_id.get(), name).await;
-        self.end(ticket, answer, |body| {
-            let held = &body["reservation"];
-            Answer::Reserved {
-                reservation: reservation(&held["id"]),
-                user_id: user(held),
-                quantity: quantity(held),
-                expires_at: time(&held["expiresAt"]),
-                extended: body["extended"] == true,
-                revision: revision(body),
-            }
-        })
+        self.end(ticket, answer, reserved)
+    }
+
+    /// A reserve of one unit that is sent by other means than this client's.
+    pub(crate) fn begin_reserve(&self, drop_id: DropId, name: &str) -> Ticket {
+        let ask = Ask::Reserve { drop_id, username: username(name), variant: None, quantity: 1 };
+        self.recorder.begin(ask)
+    }
+
+    /// Its answer.
+    pub(crate) fn end_reserve(&self, ticket: Ticket, answer: support::Answer) -> Told {
+        self.end(ticket, Ok(answer), reserved)
     }
 
     /// Buys what a hold holds.
@@ -106,7 +106,7 @@ impl Witness {
 
     fn end(
         &self,
-        ticket: drop_core::conformance::history::Ticket,
+        ticket: Ticket,
         answer: Result<support::Answer, reqwest::Error>,
         done: impl FnOnce(&Value) -> Answer,
     ) -> Told {
@@ -125,6 +125,19 @@ impl Witness {
         };
         self.recorder.end(ticket, told.answer.clone());
         told
+    }
+}
+
+/// What the answer to a reserve says for the history.
+fn reserved(body: &Value) -> Answer {
+    let held = &body["reservation"];
+    Answer::Reserved {
+        reservation: reservation(&held["id"]),
+        user_id: user(held),
+        quantity: quantity(held),
+        expires_at: time(&held["expiresAt"]),
+        extended: body["extended"] == true,
+        revision: revision(body),
     }
 }
 
