@@ -3,4 +3,5 @@
 //! Run alone and one after the other, `cargo test -p drop-shop --test shop -- proof:: --test-threads=1`;
 //! `DROP_LONG=1` makes each as long as the page says, without it runs its share for CI.
 
+mod differential;
 mod witness;
