@@ -178,7 +178,8 @@ impl World {
     fn trim(&mut self, keep: u32) -> u64 {
         let kept = self.drops.values_mut();
         kept.map(|kept| {
-            let removed = kept.in_feed.saturating_sub(u64::from(keep));
+            // The newest always stays.
+            let removed = kept.in_feed.saturating_sub(u64::from(keep.max(1)));
             kept.in_feed -= removed;
             removed
         })
