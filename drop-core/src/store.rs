@@ -224,7 +224,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn hints(&self) -> BoxStream<'static, DropId>;
 
     /// Removes from the feed all but the newest `keep` changes of each drop, and returns how
-    /// many it removed.
+    /// many it removed. The newest of all stays, also where `keep` is 0: by it is seen what was
+    /// trimmed.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -233,9 +233,10 @@ impl Shelf {
         self.changes.iter().skip(start).take(limit).cloned().collect()
     }
 
-    /// The revision up to which changes go when `keep` stay, and how many these are.
+    /// The revision up to which changes go when `keep` stay, and how many these are. The newest
+    /// always stays.
     pub(crate) fn excess_changes(&self, keep: u32) -> Option<(Revision, usize)> {
-        let excess = self.changes.len().checked_sub(usize::try_from(keep).ok()?)?;
+        let excess = self.changes.len().checked_sub(usize::try_from(keep.max(1)).ok()?)?;
         let last = self.changes.get(excess.checked_sub(1)?)?;
         Some((last.revision, excess))
     }

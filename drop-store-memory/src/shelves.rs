@@ -1,6 +1,6 @@
 //! All drops and users, and the one flow that changes them: lock, load, decide, log, write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use drop_core::model::{
@@ -124,7 +124,8 @@ impl Shelves {
 
     /// Makes users of the customers who reserve and are not known.
     fn add_users(&self, batch: &Batch) -> Result<(), StoreError> {
-        let unknown: BTreeSet<&Username> = {
+        // In the order of asking: of two spellings of a name the first one stays.
+        let unknown: Vec<&Username> = {
             let users = self.users();
             let reserving = batch.commands().iter().filter_map(|command| match command {
                 Command::Reserve { customer, .. } => Some(customer),

@@ -86,8 +86,8 @@ pub(crate) async fn changes(
         .collect()
 }
 
-/// Removes all but the newest `keep` changes of each drop.
+/// Removes all but the newest `keep` changes of each drop, and never the newest of all.
 pub(crate) async fn trim(server: &Server, keep: u32) -> Result<u64, StoreError> {
-    let rows = server.run_long(TRIM, &[Literal::Integer(i64::from(keep))]).await?;
+    let rows = server.run_long(TRIM, &[Literal::Integer(i64::from(keep.max(1)))]).await?;
     rows.first().map_or(Ok(0), |row| decode::count(row, 0))
 }

@@ -88,6 +88,13 @@ pub(crate) async fn ledger(
     users: &HashMap<Username, User>,
 ) -> Result<Ledger, Fault> {
     let drop_id = batch.drop_id();
+    let unmet = |command: &Command| {
+        matches!(command, Command::Reserve { customer, .. } if !users.contains_key(customer))
+    };
+    if batch.commands().iter().any(unmet) {
+        // The drop was created just after nobody was made for it.
+        return Err(Fault::UserGone(Arc::new(Unmet)));
+    }
     // A limit counts from the command that sets it.
     let limits = |command: &Command| matches!(command, Command::Amend(a) if a.limit.is_some());
     let limited = head.terms.limit.is_some() || batch.commands().iter().any(limits);
@@ -234,3 +241,8 @@ impl Loaded {
 #[derive(Debug, thiserror::Error)]
 #[error("a user's name was given to another user")]
 struct Renamed;
+
+/// Somebody reserves who is no user yet.
+#[derive(Debug, thiserror::Error)]
+#[error("the drop was not there when its customers were looked up")]
+struct Unmet;

@@ -50,12 +50,14 @@ SET LOCAL idle_in_transaction_session_timeout = $2;";
 /// In the order given, so that no two of these deadlock. On a name that exists it writes
 /// nothing new; it takes the row to give its id back even where another transaction has
 /// inserted it a moment ago. It always goes by the index on the name: no plan can go wrong.
+/// Where the drop does not exist it makes nobody: who asks for nothing leaves nothing behind.
 ///
-/// `$1` names.
+/// `$1` names, `$2` the drop they want something of.
 pub(crate) const UPSERT_USERS: &str = "\
 INSERT INTO users AS u (username, created_at, updated_at)
 SELECT new.username, clock_timestamp(), clock_timestamp()
-FROM unnest($1) WITH ORDINALITY AS new (username, position) ORDER BY new.position
+FROM unnest($1) WITH ORDINALITY AS new (username, position)
+WHERE EXISTS (SELECT 1 FROM drops WHERE id = $2) ORDER BY new.position
 ON CONFLICT (lower(username)) DO UPDATE SET updated_at = u.updated_at
 RETURNING id, username;";
 

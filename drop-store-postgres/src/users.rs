@@ -42,7 +42,7 @@ impl Users {
 
     /// The user of each customer of the batch who has one. Customers who reserve are made
     /// users where they are none, before any lock is taken: whoever waits for a user's row
-    /// must not keep a drop waiting.
+    /// must not keep a drop waiting. Where there is no such drop nobody is made.
     pub(crate) async fn of_batch(
         &self,
         server: &Server,
@@ -69,9 +69,14 @@ impl Users {
         }
         // In one order, so that two instances that make the same users do not deadlock.
         let unknown: Vec<&Username> = reserving.iter().copied().collect();
-        self.learn(server, sql::UPSERT_USERS, Literal::Names(&unknown), &mut found).await?;
+        if !unknown.is_empty() {
+            let values = [Literal::Names(&unknown), Literal::Integer(batch.drop_id().get())];
+            self.learn(server, sql::UPSERT_USERS, &values, &mut found).await?;
+        }
         let unknown: Vec<&Username> = others.difference(&reserving).copied().collect();
-        self.learn(server, sql::FIND_USERS, Literal::Keys(&unknown), &mut found).await?;
+        if !unknown.is_empty() {
+            self.learn(server, sql::FIND_USERS, &[Literal::Keys(&unknown)], &mut found).await?;
+        }
         Ok(found)
     }
 
@@ -106,13 +111,10 @@ impl Users {
         &self,
         server: &Server,
         statement: &str,
-        names: Literal<'_>,
+        values: &[Literal<'_>],
         found: &mut HashMap<Username, User>,
     ) -> Result<(), Fault> {
-        if matches!(names, Literal::Names([]) | Literal::Keys([])) {
-            return Ok(());
-        }
-        let rows = server.run(statement, &[names]).await?;
+        let rows = server.run(statement, values).await?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for row in &rows {
             let id = decode::user_id(row, "id")?;

@@ -176,6 +176,7 @@ pub(super) async fn keeps_the_newest_when_trimmed(t: &Trial) {
     assert_eq!(revisions(&t.feed(short).await), [1, 2, 3]);
     assert_eq!(t.store().trim(4).await.expect("a count"), 0);
     assert_eq!(t.instance(1).trim(1).await.expect("a count"), 3 + 2);
+    assert_eq!(t.store().trim(0).await.expect("a count"), 0, "the newest always stays");
     assert_eq!(revisions(&t.feed(long).await), [11]);
     assert_eq!(revisions(&t.feed(short).await), [3]);
 }

@@ -131,6 +131,10 @@ pub(super) async fn names_as_they_were_written(t: &Trial) {
         assert_eq!(held.reservation, hold);
         assert_eq!(held.username.as_str(), who);
     }
+    // Of several spellings, the one that came first, in one batch too.
+    t.apply(drop_id, vec![reserve("two_Ways"), reserve("TWO_ways"), reserve("two_ways")]).await;
+    let held = t.holds(&Scope::Customer(name("TWO_WAYS"))).await;
+    assert_eq!(held.first().map(|held| held.username.as_str()), Some("two_Ways"));
 }
 
 pub(super) async fn prices_as_they_were_written(t: &Trial) {

@@ -116,6 +116,9 @@ pub(super) async fn answers_for_a_drop_that_is_not_there(t: &Trial) {
     for outcome in applied.outcomes() {
         assert_eq!(*outcome, Outcome::Rejected(Rejection::DropNotFound));
     }
+    // Who asks for nothing leaves nothing behind.
+    let deletion = t.store().delete_user(&name("newcomer")).await.expect("an answer");
+    assert_eq!(deletion, Deletion::NotFound);
 }
 
 pub(super) async fn takes_the_largest_stock(t: &Trial) {

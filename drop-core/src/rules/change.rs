@@ -28,7 +28,7 @@ pub struct Change {
     pub variants: Vec<VariantStock>,
     /// The number that the drop's next reservation gets.
     pub next_number: u32,
-    /// Reservations that existed before, in their state after.
+    /// Reservations that existed before, in their state after, by rising number.
     pub updated: Vec<Reservation>,
     /// Reservations that are new, in their state after, by rising number.
     pub inserted: Vec<Reservation>,

@@ -107,6 +107,8 @@ impl Roster {
             let rows = if row.existed { &mut written.updated } else { &mut written.inserted };
             rows.push(row.reservation);
         }
+        // A change says the same in whatever order a store loads its rows.
+        written.updated.sort_unstable_by_key(Reservation::id);
         written
     }
 

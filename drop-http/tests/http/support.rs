@@ -80,8 +80,9 @@ impl Shop {
         *self.address.get_or_init(listen).await
     }
 
+    /// Moves the time on. Fails where somebody sleeps again and again until what is past.
     pub(crate) async fn advance(&self, span: Duration) {
-        self.clock.advance(span).await;
+        soon(self.clock.advance(span)).await;
     }
 
     pub(crate) fn get(&self, path: &str) -> TestRequest {

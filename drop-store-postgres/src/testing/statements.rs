@@ -65,7 +65,7 @@ pub fn hot_statements() -> Vec<HotStatement> {
             sql::WRITE_SETTLED,
             write_arguments!("'{1}', '{completed}', ARRAY[now()]"),
         ),
-        outside("UPSERT_USERS", sql::UPSERT_USERS, "text[]", "'{user7,somebody}'"),
+        outside("UPSERT_USERS", sql::UPSERT_USERS, "text[], bigint", "'{user7,somebody}', 1"),
         outside("FIND_USERS", sql::FIND_USERS, "text[]", "'{user7,nobody}'"),
         outside("SNAPSHOTS", reader::SNAPSHOTS, "", "1, NULL, NULL, 1"),
         outside("SNAPSHOTS", reader::SNAPSHOTS, "", "NULL, NULL, 'open', 20"),

@@ -14,4 +14,5 @@ mod run;
 mod stage;
 mod stops;
 mod verdict;
+mod differential;
 mod witness;
