@@ -19,7 +19,7 @@ pub(super) const STEPS: [(&str, Step); 10] = [
         of_hold(store, told, "ann", purchase)
     }),
     ("reserve many", |store, told| {
-        let crowd: Vec<String> = (0..300).map(|number| format!("shopper_{number}")).collect();
+        let crowd: Vec<String> = (0..120).map(|number| format!("shopper_{number}")).collect();
         reserve(store, told, &crowd.iter().map(String::as_str).collect::<Vec<_>>())
     }),
     ("release", |store, told| {
