@@ -85,6 +85,11 @@ fn run(base: &Disk, plan: Plan, expected: &str, seed: u64) -> bool {
             // Readers are served whatever the disk does, and see what they were told.
             acknowledged.assert_in(&store, &context);
             dark.get_or_insert_with(|| disk.after_power_loss(&mut dice));
+            if store.recover_now().is_ok() {
+                // Neither is ahead: what was in doubt is decided.
+                let file = open(&disk.after_power_loss(&mut dice), &context);
+                assert_same(&whole(&store), &whole(&file), &format!("{context}, recovered"));
+            }
             attempts += 1;
             assert!(attempts <= plan.count + PATIENCE, "{context}: it does not recover: {error:?}");
         }
