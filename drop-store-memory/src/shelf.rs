@@ -10,6 +10,8 @@ use drop_core::model::{
 };
 use drop_core::rules::{Batch, Change, Command, Customer, Ledger};
 
+use crate::log::Head;
+
 /// Everything of one drop. It changes by [`Shelf::write`] only, and only under its mutex.
 #[derive(Debug)]
 pub(crate) struct Shelf {
@@ -201,6 +203,17 @@ impl Shelf {
 
     pub(crate) fn variants(&self) -> &[VariantStock] {
         &self.variants
+    }
+
+    /// Where it stands.
+    pub(crate) fn head(&self) -> Head {
+        Head {
+            id: self.id,
+            revision: self.revision,
+            as_of: self.updated_at,
+            variants: self.variants.clone(),
+            next_number: self.next_number,
+        }
     }
 
     pub(crate) fn row(&self, number: u32) -> Option<Reservation> {

@@ -17,15 +17,17 @@ use crate::shelf::Shelf;
 use crate::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::users::Users;
 
-/// The data set. Locks are taken in this order: `leaving`, `creating`, a gate, a shelf, users or
-/// drops; those after the gate for a moment only.
+/// The data set. Locks are taken in this order: `recovering`, `writing`, `creating`, a gate, a
+/// shelf, users or drops; those after the gate for a moment only.
 #[derive(Debug)]
 pub(crate) struct Shelves {
     clock: Arc<dyn Clock>,
     log: Box<dyn Log>,
-    /// Shared by who writes reservations, exclusive to who deletes a user: nobody is deleted
-    /// between being looked up and being written.
-    leaving: RwLock<()>,
+    /// Nobody waits for it: one opens the log again, the others are told that it failed.
+    recovering: Mutex<()>,
+    /// Shared by who writes. Exclusive to who deletes a user: nobody is deleted between being
+    /// looked up and being written. And to who opens the log again.
+    writing: RwLock<()>,
     /// One creation at a time, so that ids follow each other.
     creating: Mutex<()>,
     users: RwLock<Users>,
@@ -49,7 +51,8 @@ impl Shelves {
         Self {
             clock,
             log,
-            leaving: RwLock::new(()),
+            recovering: Mutex::new(()),
+            writing: RwLock::new(()),
             creating: Mutex::new(()),
             users: RwLock::new(users),
             drops: RwLock::new(drops),
@@ -65,7 +68,25 @@ impl Shelves {
         Ok(self.now())
     }
 
+    fn put(&self, id: DropId, shelf: Shelf) {
+        let mut drops = self.drops_mut();
+        drops.last_id = drops.last_id.max(id.get());
+        drops.shelves.insert(id, SharedShelf::new(shelf));
+    }
+
+    fn remove(&self, id: DropId) {
+        if let Some(shared) = self.shelf(id) {
+            shared.lock().delete();
+        }
+        self.drops_mut().shelves.remove(&id);
+    }
+
+    fn writing(&self) -> RwLockReadGuard<'_, ()> {
+        self.writing.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn create(&self, new: &NewDrop) -> Result<DropSnapshot, StoreError> {
+        let _writing = self.writing();
         let _alone = self.creating.lock().unwrap_or_else(PoisonError::into_inner);
         let last_id = self.drops().last_id;
         let id = DropId::new(last_id.saturating_add(1))
@@ -75,14 +96,12 @@ impl Shelves {
             Shelf::create(&first).ok_or_else(|| StoreError::corrupt("a first change has terms"))?;
         let snapshot = shelf.snapshot(first.as_of)?;
         self.log.changed(&first, &[])?;
-        let mut drops = self.drops_mut();
-        drops.last_id = id.get();
-        drops.shelves.insert(id, SharedShelf::new(shelf));
+        self.put(id, shelf);
         Ok(snapshot)
     }
 
     pub(crate) fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
-        let _nobody_leaves = self.leaving.read().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.writing();
         // Looked up before any user is made: who asks for nothing leaves nothing behind.
         let Some(shared) = self.shelf(batch.drop_id()) else {
             return Ok(Applied::no_such_drop(batch, self.now()));
@@ -146,6 +165,7 @@ impl Shelves {
     }
 
     pub(crate) fn delete_drop(&self, id: DropId, force: bool) -> Result<Deletion, StoreError> {
+        let _writing = self.writing();
         let Some(shared) = self.shelf(id) else {
             return Ok(Deletion::NotFound);
         };
@@ -159,13 +179,12 @@ impl Shelves {
             return Ok(Deletion::Refused);
         }
         self.log.drop_deleted(id)?;
-        shared.lock().delete();
-        self.drops_mut().shelves.remove(&id);
+        self.remove(id);
         Ok(Deletion::Deleted)
     }
 
     pub(crate) fn delete_user(&self, username: &Username) -> Result<Deletion, StoreError> {
-        let _alone = self.leaving.write().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.writing.write().unwrap_or_else(PoisonError::into_inner);
         let Some(user) = self.users().find(username).cloned() else {
             return Ok(Deletion::NotFound);
         };
@@ -264,6 +283,7 @@ impl Shelves {
     }
 
     pub(crate) fn trim(&self, keep: u32) -> Result<u64, StoreError> {
+        let _writing = self.writing();
         let mut removed: u64 = 0;
         for shared in self.all() {
             let _gate = shared.gate();
@@ -296,6 +316,11 @@ impl Shelves {
         self.drops.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(all(test, feature = "journal"))]
+    pub(crate) fn user(&self, username: &Username) -> Option<User> {
+        self.users().find(username).cloned()
+    }
+
     fn users(&self) -> RwLockReadGuard<'_, Users> {
         self.users.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -304,6 +329,8 @@ impl Shelves {
         self.users.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+mod recovery;
 
 /// Run with `RUSTFLAGS="--cfg drop_loom"`; every interleaving of the models is tried.
 #[cfg(all(test, drop_loom))]

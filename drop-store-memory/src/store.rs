@@ -52,18 +52,39 @@ impl MemoryStore {
         Self { shelves: Arc::new(Shelves::new(clock, log, users, drops)), hints }
     }
 
+    #[cfg(all(test, feature = "journal"))]
+    pub(crate) fn shelves(&self) -> &Shelves {
+        &self.shelves
+    }
+
     /// Tells other instances; without any there is nobody to tell.
     fn hint(&self, id: DropId) {
         let _ = self.hints.send(id);
     }
 
+    /// Whether the log has failed and it is time to open it again.
+    #[cfg(feature = "journal")]
+    pub(crate) fn wants_recovery(&self) -> bool {
+        self.shelves.wants_recovery()
+    }
+
+    /// Opens the log again where it has failed. Before every write.
+    pub(crate) fn recover_now(&self) -> Result<(), StoreError> {
+        if let Some(id) = self.shelves.recover()? {
+            self.hint(id);
+        }
+        Ok(())
+    }
+
     pub(crate) fn create_now(&self, new: &NewDrop) -> Result<DropSnapshot, StoreError> {
+        self.recover_now()?;
         let snapshot = self.shelves.create(new)?;
         self.hint(snapshot.id);
         Ok(snapshot)
     }
 
     pub(crate) fn apply_now(&self, batch: &Batch) -> Result<Applied, StoreError> {
+        self.recover_now()?;
         let applied = self.shelves.apply(batch)?;
         if applied.change().is_some() {
             self.hint(batch.drop_id());
@@ -72,16 +93,19 @@ impl MemoryStore {
     }
 
     pub(crate) fn delete_drop_now(&self, id: DropId, force: bool) -> Result<Deletion, StoreError> {
+        self.recover_now()?;
         let deletion = self.shelves.delete_drop(id, force)?;
         self.hint(id);
         Ok(deletion)
     }
 
     pub(crate) fn delete_user_now(&self, username: &Username) -> Result<Deletion, StoreError> {
+        self.recover_now()?;
         self.shelves.delete_user(username)
     }
 
     pub(crate) fn trim_now(&self, keep: u32) -> Result<u64, StoreError> {
+        self.recover_now()?;
         self.shelves.trim(keep)
     }
 

@@ -16,7 +16,8 @@ use crate::MemoryStore;
 
 use super::error::OpenError;
 use super::load::Loaded;
-use super::open::open;
+use super::medium::File;
+use super::open::{place, refusal};
 use super::redb_log::RedbLog;
 
 /// Drops in memory, each commit durable in an embedded database file before its answer: one
@@ -24,6 +25,15 @@ use super::redb_log::RedbLog;
 ///
 /// Reads are answered from memory. Opening reads everything back, checks every page's checksum,
 /// recounts every drop, and takes all of it or nothing.
+///
+/// # When the disk fails
+/// After a write that fails - a full disk, an error of the device - nothing more is written
+/// through the engine's state of that moment. Writes are refused at once, reads go on, and
+/// [`ready`](Store::ready) says why. Whoever comes next has the file opened again, at most once a
+/// second: every page is checked, and what became of the commit that failed is what the file
+/// says; memory takes it over before anything else is written. After a failed sync everything
+/// is written again and synced before the file is believed. So the store sells on once the disk
+/// does, without a restart, and nothing that was not synced is ever acknowledged.
 ///
 /// ```
 /// # let directory = tempfile::tempdir().unwrap();
@@ -62,8 +72,10 @@ impl FileStore {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
         let directory = directory.as_ref().to_owned();
-        let (database, Loaded { users, drops }) = open(&directory)?;
-        let memory = MemoryStore::over(clock, Box::new(RedbLog::new(database)), users, drops);
+        let path = place(&directory)?;
+        let opened = RedbLog::open(Box::new(File(path.clone())), RedbLog::PAUSE);
+        let (log, Loaded { users, drops }) = opened.map_err(|error| refusal(&path, error))?;
+        let memory = MemoryStore::over(clock, Box::new(log), users, drops);
         Ok(Self { memory, directory })
     }
 
@@ -91,6 +103,10 @@ impl Store for FileStore {
     }
 
     async fn ready(&self) -> Result<Timestamp, StoreError> {
+        if self.memory.wants_recovery() {
+            // A probe may be the only one who still asks.
+            self.on_disk(MemoryStore::recover_now).await?;
+        }
         self.memory.ready().await
     }
 

@@ -1,12 +1,14 @@
 //! Opening a data directory: all of it, checked, or none.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use redb::{Database, Error as EngineError};
 
 use super::error::OpenError;
-use super::load::{LoadError, Loaded, load};
+use super::load::LoadError;
+use super::medium::Medium;
+use super::resync::{Resync, Unsynced};
 use super::tables::{CHANGES, FORMAT, HEADS, META, PRESENT_FORMAT, RESERVATIONS, TERMS, USERS};
 
 /// The database's name in its directory.
@@ -16,8 +18,8 @@ const NEW_FILE: &str = "drop.redb.new";
 /// The engine's page cache. Everything is read once and then kept in the shelves.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// Opens the database in `directory`, or makes one, and reads everything.
-pub(super) fn open(directory: &Path) -> Result<(Database, Loaded), OpenError> {
+/// Makes a database in `directory` if there is none; returns where it is.
+pub(super) fn place(directory: &Path) -> Result<PathBuf, OpenError> {
     let path = directory.join(FILE);
     let at = |path: &Path| {
         let path = path.to_owned();
@@ -27,16 +29,35 @@ pub(super) fn open(directory: &Path) -> Result<(Database, Loaded), OpenError> {
     if !path.try_exists().map_err(at(&path))? {
         create(directory, &path)?;
     }
-    if std::fs::metadata(&path).map_err(at(&path))?.len() == 0 {
-        // The engine would take an empty file for a new database.
-        return Err(OpenError::Damaged { path, finding: "the file is empty".to_owned() });
+    Ok(path)
+}
+
+/// In an opener's words.
+pub(super) fn refusal(path: &Path, error: LoadError) -> OpenError {
+    match error {
+        LoadError::Engine(error) => explain(path, *error),
+        LoadError::Contradiction(finding) => OpenError::Damaged { path: path.to_owned(), finding },
+        LoadError::Format(found) => {
+            OpenError::Format { path: path.to_owned(), found, expected: PRESENT_FORMAT }
+        }
     }
-    // The engine promises to report damage when it checks on opening, and so does `load`;
-    // should either panic all the same, that is a finding too.
-    match catch_unwind(AssertUnwindSafe(|| open_existing(&path))) {
-        Ok(opened) => opened,
-        Err(_) => Err(OpenError::Damaged { path, finding: "it cannot be read".to_owned() }),
-    }
+}
+
+/// Opens the database of a medium, every page checked.
+pub(super) fn open_engine(
+    medium: &dyn Medium,
+    unsynced: &Unsynced,
+) -> Result<Database, EngineError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+    Ok(builder.create_with_backend(Resync::new(medium.open()?, unsynced))?)
+}
+
+/// The engine promises to report damage when it checks on opening, and so does `load`; should
+/// either panic all the same, that is a finding too.
+pub(super) fn guarded<T>(open: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
+    catch_unwind(AssertUnwindSafe(open))
+        .unwrap_or_else(|_| Err(LoadError::Contradiction("it cannot be read".to_owned())))
 }
 
 /// Makes an empty database, whole or not at all.
@@ -47,36 +68,23 @@ fn create(directory: &Path, path: &Path) -> Result<(), OpenError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
         _ => {}
     }
-    let made = (|| -> Result<(), EngineError> {
-        let database = Database::create(&unfinished)?;
-        let transaction = database.begin_write()?;
-        transaction.open_table(META)?.insert(FORMAT, PRESENT_FORMAT)?;
-        transaction.open_table(TERMS)?;
-        transaction.open_table(HEADS)?;
-        transaction.open_table(RESERVATIONS)?;
-        transaction.open_table(CHANGES)?;
-        transaction.open_table(USERS)?;
-        transaction.commit()?;
-        Ok(())
-    })();
-    made.map_err(|error| explain(path, error))?;
+    let made = Database::create(&unfinished).map_err(EngineError::from);
+    made.and_then(|database| fill(&database)).map_err(|error| explain(path, error))?;
     std::fs::rename(&unfinished, path).map_err(io)?;
     // The name is durable once its directory is.
     std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
 }
 
-fn open_existing(path: &Path) -> Result<(Database, Loaded), OpenError> {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
-    let database = builder.open(path).map_err(|error| explain(path, error.into()))?;
-    let loaded = load(&database).map_err(|error| match error {
-        LoadError::Engine(error) => explain(path, *error),
-        LoadError::Contradiction(finding) => OpenError::Damaged { path: path.to_owned(), finding },
-        LoadError::Format(found) => {
-            OpenError::Format { path: path.to_owned(), found, expected: PRESENT_FORMAT }
-        }
-    })?;
-    Ok((database, loaded))
+/// Makes the tables of an empty database.
+pub(super) fn fill(database: &Database) -> Result<(), EngineError> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(META)?.insert(FORMAT, PRESENT_FORMAT)?;
+    transaction.open_table(TERMS)?;
+    transaction.open_table(HEADS)?;
+    transaction.open_table(RESERVATIONS)?;
+    transaction.open_table(CHANGES)?;
+    transaction.open_table(USERS)?;
+    Ok(transaction.commit()?)
 }
 
 fn explain(path: &Path, error: EngineError) -> OpenError {

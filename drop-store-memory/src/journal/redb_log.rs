@@ -1,91 +1,220 @@
 //! The log: one disk transaction per commit.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use drop_core::StoreError;
 use drop_core::model::{DropId, Reservation, ReservationId, Revision, User, UserId};
 use drop_core::rules::Change;
 use redb::{Database, ReadableTable, WriteTransaction};
 
-use crate::log::Log;
+use crate::log::{Head, Lead, Log};
 
+use super::compare::{Doubt, compare};
+use super::load::{LoadError, Loaded, load};
+use super::medium::Medium;
+use super::open::{guarded, open_engine};
+use super::resync::Unsynced;
 use super::tables::{
     CHANGES, HEADS, HeadRecord, LAST_DROP, LAST_USER, META, RESERVATIONS, TERMS, TermsRecord,
     USERS, decode, encode,
 };
 
 /// Writes each commit to the database file, synced before it returns.
+///
+/// After a failure of whatever kind nothing more is written until the file was opened again
+/// and has said what became of the commit that failed.
 #[derive(Debug)]
 pub(super) struct RedbLog {
-    database: Database,
-    /// The last transaction failed: after an IO error the engine refuses all others.
-    failed: AtomicBool,
+    medium: Box<dyn Medium>,
+    /// How long after one attempt to open it again the next may begin.
+    pause: Duration,
+    unsynced: Unsynced,
+    /// Taken for as long as a transaction takes; `None` while it cannot be opened.
+    database: Mutex<Option<Database>>,
+    /// Taken for a moment only.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    trouble: Option<Trouble>,
+    last_attempt: Option<Instant>,
+}
+
+/// Why nothing is written.
+#[derive(Debug)]
+struct Trouble {
+    cause: StoreError,
+    /// The commit that may or may not be in the file.
+    doubt: Option<Doubt>,
 }
 
 impl RedbLog {
-    pub(super) const fn new(database: Database) -> Self {
-        Self { database, failed: AtomicBool::new(false) }
+    /// Opening reads the whole file, so a disk that stays full must not have it read all the
+    /// time.
+    pub(super) const PAUSE: Duration = Duration::from_secs(1);
+
+    /// Opens what the medium has, and reads everything.
+    ///
+    /// # Errors
+    /// What is wrong with it; nothing of it is used then.
+    pub(super) fn open(
+        medium: Box<dyn Medium>,
+        pause: Duration,
+    ) -> Result<(Self, Loaded), LoadError> {
+        let unsynced = Unsynced::default();
+        let (database, loaded) = guarded(|| {
+            let database = open_engine(medium.as_ref(), &unsynced)?;
+            let loaded = load(&database)?;
+            Ok((database, loaded))
+        })?;
+        let database = Mutex::new(Some(database));
+        Ok((Self { medium, pause, unsynced, database, state: Mutex::default() }, loaded))
     }
 
     /// One transaction. What fails before its commit has not happened; where the commit itself
-    /// fails the file may have it, and the engine refuses everything until it is reopened.
+    /// fails the file may have it, which `doubt` keeps in mind.
     fn transact(
         &self,
+        doubt: impl FnOnce() -> Doubt,
         write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), StoreError> {
-        let done = self.begin_and_commit(write);
-        self.failed.store(done.is_err(), Ordering::Relaxed);
+        let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        // Behind the database: whoever was in it before has left word.
+        self.check()?;
+        let database = database.as_ref().ok_or_else(closed)?;
+        let done = catch_unwind(AssertUnwindSafe(|| begin_and_commit(database, write)));
+        let done = done.unwrap_or_else(|_| {
+            let broke_off = redb::Error::Corrupted("the engine broke off".to_owned());
+            Err(StoreError::Unknown(Arc::new(broke_off)))
+        });
+        if let Err(cause) = &done {
+            let doubt = matches!(cause, StoreError::Unknown(_)).then(doubt);
+            self.state().trouble = Some(Trouble { cause: cause.clone(), doubt });
+        }
         done
     }
 
-    fn begin_and_commit(
-        &self,
-        write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
-    ) -> Result<(), StoreError> {
-        let unavailable = |error: redb::Error| StoreError::Unavailable(Arc::new(error));
-        let transaction = self.database.begin_write().map_err(|error| unavailable(error.into()))?;
-        write(&transaction).map_err(unavailable)?;
-        transaction.commit().map_err(|error| StoreError::Unknown(Arc::new(error)))
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn begin_and_commit(
+    database: &Database,
+    write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
+) -> Result<(), StoreError> {
+    let unavailable = |error: redb::Error| StoreError::Unavailable(Arc::new(error));
+    let transaction = database.begin_write().map_err(|error| unavailable(error.into()))?;
+    write(&transaction).map_err(unavailable)?;
+    transaction.commit().map_err(|error| StoreError::Unknown(Arc::new(error)))
+}
+
+fn closed() -> StoreError {
+    StoreError::unavailable("the file could not be opened again")
 }
 
 impl Log for RedbLog {
     fn check(&self) -> Result<(), StoreError> {
-        if self.failed.load(Ordering::Relaxed) {
-            return Err(StoreError::unavailable("the last write to the file failed"));
+        match &self.state().trouble {
+            None => Ok(()),
+            Some(Trouble { cause: StoreError::Corrupt(finding), .. }) => {
+                Err(StoreError::Corrupt(finding.clone()))
+            }
+            // The commit that failed may have happened; what is refused because of it has not.
+            Some(Trouble { cause, .. }) => Err(StoreError::Unavailable(Arc::new(cause.clone()))),
         }
-        Ok(())
+    }
+
+    fn wants_reopening(&self) -> bool {
+        let state = self.state();
+        let waited = |attempt: Instant| attempt.elapsed() >= self.pause;
+        state.trouble.is_some() && state.last_attempt.is_none_or(waited)
+    }
+
+    fn reopen(&self, memory: &[Head]) -> Result<Option<Lead>, StoreError> {
+        let mut database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let doubt = match &self.state().trouble {
+            Some(trouble) => trouble.doubt.clone(),
+            None => return Ok(None),
+        };
+        // Closed first, which takes the file's lock away. An engine that has failed writes
+        // nothing as it goes.
+        *database = None;
+        let opened = guarded(|| {
+            let opened = open_engine(self.medium.as_ref(), &self.unsynced)?;
+            let lead = compare(&opened, memory, doubt.as_ref())?;
+            Ok((opened, lead))
+        });
+        let mut state = self.state();
+        state.last_attempt = Some(Instant::now());
+        match opened {
+            Ok((opened, lead)) => {
+                *database = Some(opened);
+                state.trouble = None;
+                tracing::info!(?lead, "the file is open again");
+                Ok(lead)
+            }
+            Err(error) => {
+                let cause = explain(error);
+                let source: &(dyn std::error::Error + 'static) = &cause;
+                tracing::warn!(error = source, "the file cannot be opened again");
+                state.trouble = Some(Trouble { cause: cause.clone(), doubt });
+                Err(cause)
+            }
+        }
     }
 
     fn changed(&self, change: &Change, users: &[User]) -> Result<(), StoreError> {
-        self.transact(|transaction| write_change(transaction, change, users))
+        let doubt = || Doubt::Change(Box::new(change.clone()));
+        self.transact(doubt, |transaction| write_change(transaction, change, users))
     }
 
     fn drop_deleted(&self, id: DropId) -> Result<(), StoreError> {
-        self.transact(|transaction| {
-            transaction.open_table(TERMS)?.remove(id.get())?;
-            transaction.open_table(HEADS)?.remove(id.get())?;
-            transaction.open_table(RESERVATIONS)?.retain_in(numbers(id), |_, _| false)?;
-            let revisions = (id.get(), 0)..=(id.get(), u64::MAX);
-            transaction.open_table(CHANGES)?.retain_in(revisions, |_, _| false)?;
-            Ok(())
-        })
+        self.transact(
+            || Doubt::Deletion(id),
+            |transaction| {
+                transaction.open_table(TERMS)?.remove(id.get())?;
+                transaction.open_table(HEADS)?.remove(id.get())?;
+                transaction.open_table(RESERVATIONS)?.retain_in(numbers(id), |_, _| false)?;
+                let revisions = (id.get(), 0)..=(id.get(), u64::MAX);
+                transaction.open_table(CHANGES)?.retain_in(revisions, |_, _| false)?;
+                Ok(())
+            },
+        )
     }
 
     fn user_deleted(&self, id: UserId) -> Result<(), StoreError> {
-        self.transact(|transaction| {
-            transaction.open_table(USERS)?.remove(id.get())?;
-            Ok(())
-        })
+        self.transact(
+            || Doubt::Harmless,
+            |transaction| {
+                transaction.open_table(USERS)?.remove(id.get())?;
+                Ok(())
+            },
+        )
     }
 
     fn trimmed(&self, id: DropId, upto: Revision) -> Result<(), StoreError> {
-        self.transact(|transaction| {
-            let revisions = (id.get(), 0)..=(id.get(), upto.get());
-            transaction.open_table(CHANGES)?.retain_in(revisions, |_, _| false)?;
-            Ok(())
-        })
+        self.transact(
+            || Doubt::Harmless,
+            |transaction| {
+                let revisions = (id.get(), 0)..=(id.get(), upto.get());
+                transaction.open_table(CHANGES)?.retain_in(revisions, |_, _| false)?;
+                Ok(())
+            },
+        )
+    }
+}
+
+/// A file that cannot be read may be readable in a moment; one that says something else than
+/// memory is for a person to look at.
+fn explain(error: LoadError) -> StoreError {
+    match error {
+        LoadError::Engine(error) => StoreError::Unavailable(Arc::new(*error)),
+        LoadError::Contradiction(finding) => StoreError::corrupt(finding),
+        LoadError::Format(found) => StoreError::corrupt(format!("the file has format {found}")),
     }
 }
 
