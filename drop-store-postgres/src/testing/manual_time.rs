@@ -46,6 +46,12 @@ impl ManualTime {
         format!("{}&options=-csearch_path%3D{path}", url(&self.options))
     }
 
+    /// The same, to be changed.
+    #[must_use]
+    pub fn options(&self) -> PgConnectOptions {
+        self.options.clone()
+    }
+
     /// Settings for a store that goes by this time.
     pub fn builder(&self) -> PostgresBuilder {
         PostgresStore::builder_with(self.options.clone())

@@ -1,4 +1,5 @@
-//! A PostgreSQL for tests and benches: a private cluster, a database per test, manual time.
+//! A PostgreSQL for tests and benches: a private cluster, a database per test, manual time, and
+//! proxies that are the network in between.
 //!
 //! ```no_run
 //! use drop_store_postgres::testing::Cluster;
@@ -22,10 +23,12 @@ mod error;
 mod guardian;
 mod manual_time;
 mod programs;
+mod proxy;
 mod statements;
 
 pub use cluster::Cluster;
 pub use database::Database;
 pub use error::ClusterError;
 pub use manual_time::ManualTime;
+pub use proxy::{Gate, Held, Line, SqlProxy, Step, StepKind, TcpProxy, Verdict};
 pub use statements::{HotStatement, hot_statements};

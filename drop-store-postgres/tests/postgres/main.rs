@@ -4,6 +4,7 @@ mod cluster;
 mod conformance;
 mod faults;
 mod hints;
+mod interleavings;
 mod kit;
 mod plans;
 mod races;

@@ -1,0 +1,206 @@
+//! What two instances do to one drop, and what each is to be answered.
+
+use drop_core::conformance::{Model, ModelAnswer};
+use drop_core::model::{DropId, ReservationId, Timestamp, Username};
+use drop_core::rules::{Amendment, Command, Outcome, Rejection};
+use drop_core::store::Deletion;
+use drop_core::{Store, StoreError};
+use drop_store_postgres::PostgresStore;
+
+use crate::kit::{batch, forget, name, plain, purchase, release, reserve, try_one, units};
+
+/// A drop of two units in which Ann holds one until later and Lena's hold has lapsed this very
+/// moment: one unit is for sale.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cast {
+    pub(crate) drop_id: DropId,
+    pub(crate) anns: ReservationId,
+    pub(crate) lenas: ReservationId,
+    /// When everything happens.
+    pub(crate) at: Timestamp,
+}
+
+impl Cast {
+    /// A name of this drop only: no instance has met it.
+    pub(crate) fn name(drop_id: DropId, who: &str) -> String {
+        format!("{who}{}", drop_id.get())
+    }
+
+    fn of(&self, who: &str) -> String {
+        Self::name(self.drop_id, who)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Bob, a fresh user, wants the last unit.
+    Reserve,
+    /// So does Eve.
+    ReserveByOther,
+    /// Ann again.
+    Repeat,
+    Purchase,
+    PurchaseOfLapsed,
+    Release,
+    Expire,
+    Raise,
+    Lower,
+    Limit,
+    Forget,
+    /// Bob, who may be nobody yet.
+    ForgetFresh,
+    Delete,
+    DeleteGently,
+    DeleteUser,
+    /// Bob, who may be nobody yet.
+    DeleteFreshUser,
+    /// Another drop.
+    Create,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Outcome(Outcome),
+    Deletion(Deletion),
+    /// The user has no reservation and is no user any more.
+    NoUser(bool),
+    Created,
+}
+
+impl Act {
+    pub(crate) const ALL: [Self; 17] = [
+        Self::Reserve,
+        Self::ReserveByOther,
+        Self::Repeat,
+        Self::Purchase,
+        Self::PurchaseOfLapsed,
+        Self::Release,
+        Self::Expire,
+        Self::Raise,
+        Self::Lower,
+        Self::Limit,
+        Self::Forget,
+        Self::ForgetFresh,
+        Self::Delete,
+        Self::DeleteGently,
+        Self::DeleteUser,
+        Self::DeleteFreshUser,
+        Self::Create,
+    ];
+
+    /// Whether what it does to users, outside of any transaction, can meet what the other does.
+    pub(crate) fn meets_in_users(self, other: Self) -> bool {
+        let makes = |act| matches!(act, Self::Reserve | Self::ForgetFresh);
+        let deletes = |act| matches!(act, Self::DeleteUser | Self::DeleteFreshUser);
+        (makes(self) && makes(other)) || deletes(self) || deletes(other)
+    }
+
+    /// Whether no statement of the one can meet one of the other: they have no row in common,
+    /// or one that both only read.
+    pub(crate) fn is_apart_from(self, other: Self) -> bool {
+        let of = |act| match act {
+            Self::Create => "drops",
+            Self::DeleteUser => "ann",
+            Self::DeleteFreshUser => "bob",
+            _ => "drop",
+        };
+        let names_ann =
+            |act| matches!(act, Self::Repeat | Self::Purchase | Self::Release | Self::Forget);
+        let names_bob = |act| matches!(act, Self::Reserve | Self::ForgetFresh);
+        let deletes = |act| matches!(act, Self::Delete | Self::DeleteGently);
+        let meets = |one, another| match of(another) {
+            "ann" => names_ann(one) || deletes(one),
+            "bob" => names_bob(one),
+            _ => false,
+        };
+        of(self) != of(other) && !meets(self, other) && !meets(other, self)
+    }
+
+    fn command(self, cast: &Cast) -> Option<Command> {
+        let total = |total| Amendment { total: Some(units(total)), ..Amendment::default() };
+        let limit = Amendment { limit: Some(Some(units(1))), ..Amendment::default() };
+        Some(match self {
+            Self::Reserve => reserve(&cast.of("bob")),
+            Self::ReserveByOther => reserve(&cast.of("eve")),
+            Self::Repeat => reserve(&cast.of("ann")),
+            Self::Purchase => purchase(cast.anns, &cast.of("ann")),
+            Self::PurchaseOfLapsed => purchase(cast.lenas, &cast.of("lena")),
+            Self::Release => release(cast.anns, &cast.of("ann")),
+            Self::Expire => Command::Expire,
+            Self::Raise => Command::Amend(total(3)),
+            Self::Lower => Command::Amend(total(1)),
+            Self::Limit => Command::Amend(limit),
+            Self::Forget => forget(&cast.of("ann")),
+            Self::ForgetFresh => forget(&cast.of("bob")),
+            _ => return None,
+        })
+    }
+
+    fn user(self, cast: &Cast) -> Option<Username> {
+        match self {
+            Self::DeleteUser => Some(name(&cast.of("ann"))),
+            Self::DeleteFreshUser => Some(name(&cast.of("bob"))),
+            _ => None,
+        }
+    }
+
+    pub(crate) async fn perform(
+        self,
+        store: PostgresStore,
+        cast: Cast,
+    ) -> Result<Answer, StoreError> {
+        if let Some(command) = self.command(&cast) {
+            return Ok(Answer::Outcome(try_one(&store, cast.drop_id, command).await?));
+        }
+        if let Some(user) = self.user(&cast) {
+            return Ok(Answer::NoUser(store.delete_user(&user).await? != Deletion::Refused));
+        }
+        if self == Self::Create {
+            let made = store.create_drop(&plain(1)).await?;
+            assert_ne!(made.id, cast.drop_id, "a number was given twice");
+            return Ok(Answer::Created);
+        }
+        let force = self == Self::Delete;
+        Ok(Answer::Deletion(store.delete_drop(cast.drop_id, force).await?))
+    }
+
+    /// Whether the answer is right where this comes next, and what is done then; a drop that is
+    /// deleted is none.
+    pub(crate) fn explains(self, answer: &Answer, drop: &mut Option<Model>, cast: &Cast) -> bool {
+        let no_such_drop = Outcome::Rejected(Rejection::DropNotFound);
+        match (answer, drop.as_mut()) {
+            (Answer::Outcome(outcome), None) => *outcome == no_such_drop,
+            (Answer::Outcome(outcome), Some(model)) => {
+                let Some(command) = self.command(cast) else { return false };
+                // Whether Bob is a user is looked up in a step of its own, as making him one is
+                // no part of a reserve's decision: where he has no rows both answers are right,
+                // and he may have got some since he was looked up.
+                let nobody = Outcome::Rejected(Rejection::UserNotFound);
+                let fresh = self == Self::ForgetFresh;
+                let command = if fresh && *outcome == nobody { Command::Expire } else { command };
+                let mut answers = model.apply(&batch(cast.drop_id, vec![command]), cast.at);
+                let expected = answers.pop().unwrap();
+                let none = ModelAnswer::Rejected(Rejection::UserNotFound);
+                expected.agrees_with(outcome)
+                    || (fresh && *outcome == nobody)
+                    || (fresh && expected == none && matches!(outcome, Outcome::Done(_)))
+            }
+            (Answer::NoUser(gone), drop) => {
+                let Some(user) = self.user(cast) else { return false };
+                let mut rows = drop.into_iter().flat_map(|model| model.rows());
+                *gone == rows.all(|row| row.customer != user)
+            }
+            (Answer::Deletion(deletion), None) => *deletion == Deletion::NotFound,
+            (Answer::Deletion(deletion), Some(model)) => {
+                let (_, held, sold) = model.counts(0, cast.at);
+                let refused = self == Self::DeleteGently && held + sold > 0;
+                if !refused {
+                    *drop = None;
+                }
+                *deletion == if refused { Deletion::Refused } else { Deletion::Deleted }
+            }
+            (Answer::Created, _) => true,
+        }
+    }
+}

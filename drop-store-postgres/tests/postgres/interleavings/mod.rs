@@ -1,0 +1,177 @@
+//! Every merge of the statements of each pair of operations, on two instances, whatever
+//! isolation the database's owner has set as the default.
+//!
+//! Each instance reaches the server through a proxy that holds its every step. Where both can
+//! go on, both ways are played, each on a drop of its own. A step that waits for the other's
+//! lock is seen in the server's own table of locks, and the other goes on.
+
+mod acts;
+mod merge;
+mod scene;
+
+use std::panic::AssertUnwindSafe;
+
+use drop_core::conformance::{Report, is_long};
+use drop_store_postgres::testing::Database;
+use futures::FutureExt;
+use sqlx::PgConnection;
+
+use self::acts::Act;
+use self::merge::{Player, play};
+use self::scene::{Scenes, refusals};
+use crate::kit::{database, start};
+
+/// Plays one merge again: `reserve+purchase:0110`, the acts and who went on where both could.
+const REPLAY: &str = "DROP_MERGE";
+
+#[derive(Default)]
+struct Figures {
+    pairs: usize,
+    merges: usize,
+    steps: usize,
+    waits: usize,
+    refusals: usize,
+    restarts: usize,
+}
+
+struct Stage {
+    database: Database,
+    players: [Player; 2],
+    scenes: Scenes,
+    watch: PgConnection,
+    isolation: &'static str,
+    figures: Figures,
+}
+
+impl Stage {
+    async fn new(isolation: &'static str) -> Self {
+        let database = database().await;
+        database.set("default_transaction_isolation", isolation).await.unwrap();
+        let time = database.with_manual_time(start()).await.unwrap();
+        let store = time.connect().await.unwrap();
+        let players = [Player::new(&time).await, Player::new(&time).await];
+        let watch = database.connection().await.unwrap();
+        let scenes = Scenes::new(store, time, start());
+        Self { database, players, scenes, watch, isolation, figures: Figures::default() }
+    }
+
+    /// Plays one merge and checks what it left; the choices there were.
+    async fn one(&mut self, acts: [Act; 2], script: &[usize]) -> Vec<usize> {
+        let cast = self.scenes.next().await;
+        let users = is_long() || acts[0].meets_in_users(acts[1]);
+        self.players.iter().for_each(|player| player.hold(users));
+        let merge = play(&mut self.players, acts, cast, &mut self.watch, script).await;
+        let checked = AssertUnwindSafe(self.scenes.check(acts, &cast, &merge)).catch_unwind().await;
+        if let Err(panic) = checked {
+            eprintln!("{:#?}\n{}", merge.steps, replay(self.isolation, acts, &merge.choices));
+            std::panic::resume_unwind(panic);
+        }
+        let errors: Vec<String> = self.players.iter().flat_map(Player::errors).collect();
+        let deadlocks = errors.iter().filter(|error| *error == "40P01").count();
+        assert_eq!(deadlocks, 0, "{}", replay(self.isolation, acts, &merge.choices));
+        self.figures.merges += 1;
+        self.figures.steps += merge.steps.len();
+        self.figures.waits += merge.waits;
+        self.figures.refusals += refusals(&merge);
+        self.figures.restarts += errors.iter().filter(|error| *error == "40001").count();
+        merge.choices
+    }
+
+    /// Every merge of a pair: depth first over who goes on where both can.
+    async fn every(&mut self, acts: [Act; 2]) {
+        self.figures.pairs += 1;
+        let mut script = Vec::new();
+        loop {
+            script = self.one(acts, &script).await;
+            // The last choice that was not yet made the other way.
+            let Some(last) = script.iter().rposition(|chosen| *chosen == 0) else { return };
+            script.truncate(last);
+            script.push(1);
+        }
+    }
+
+    async fn deadlocks(&mut self) -> i64 {
+        let count = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+        sqlx::query_scalar(count).fetch_one(&mut self.watch).await.unwrap()
+    }
+}
+
+fn replay(isolation: &str, acts: [Act; 2], choices: &[usize]) -> String {
+    let choices: String = choices.iter().map(ToString::to_string).collect();
+    let test = isolation.replace(' ', "_");
+    format!(
+        "again: {REPLAY}={:?}+{:?}:{choices} cargo test -p drop-store-postgres --test postgres -- \
+         interleavings::every_merge_where_the_default_is_{test}",
+        acts[0], acts[1]
+    )
+}
+
+/// The merge that is to be played again.
+fn wanted() -> Option<([Act; 2], Vec<usize>)> {
+    let text = std::env::var(REPLAY).ok()?;
+    let (acts, choices) = text.split_once(':').expect("acts:choices");
+    let (first, second) = acts.split_once('+').expect("act+act");
+    let act = |text: &str| {
+        let found = Act::ALL.into_iter().find(|act| format!("{act:?}") == text);
+        found.unwrap_or_else(|| panic!("{text} is no act"))
+    };
+    let choices = choices.chars().map(|choice| usize::from(choice == '1')).collect();
+    Some(([act(first), act(second)], choices))
+}
+
+async fn every_merge(isolation: &'static str) {
+    let test = isolation.replace(' ', "_");
+    let command = format!(
+        "cargo test -p drop-store-postgres --test postgres -- \
+         interleavings::every_merge_where_the_default_is_{test}"
+    );
+    let report = Report::begin("SQL interleavings", isolation, &command);
+    let mut stage = Stage::new(isolation).await;
+    if let Some((acts, choices)) = wanted() {
+        stage.one(acts, &choices).await;
+        return;
+    }
+    let began = std::time::Instant::now();
+    for (index, first) in Act::ALL.into_iter().enumerate() {
+        for second in Act::ALL.into_iter().skip(index) {
+            if !is_long() && first.is_apart_from(second) {
+                continue;
+            }
+            stage.every([first, second]).await;
+            println!(
+                "{isolation} {first:?}+{second:?} {} {:?}",
+                stage.figures.merges,
+                began.elapsed()
+            );
+        }
+    }
+    assert_eq!(stage.deadlocks().await, 0);
+    let Figures { pairs, merges, steps, waits, refusals, restarts } = stage.figures;
+    assert!(waits > 0 && refusals > 0, "nobody was in anybody's way");
+    println!("{isolation}: {pairs} pairs, {merges} merges, {steps} steps, {waits} waits");
+    report
+        .figure("pairs of operations", &pairs)
+        .figure("merges", &merges)
+        .figure("steps", &steps)
+        .figure("steps that waited for the other's lock", &waits)
+        .figure("refusals by the rules", &refusals)
+        .figure("40001, run again", &restarts)
+        .figure("40P01", &0)
+        .save();
+    drop(stage.database);
+}
+
+#[tokio::test]
+async fn every_merge_where_the_default_is_read_committed() {
+    every_merge("read committed").await;
+}
+
+#[tokio::test]
+async fn every_merge_where_the_default_is_repeatable_read() {
+    every_merge("repeatable read").await;
+}
+
+#[tokio::test]
+async fn every_merge_where_the_default_is_serializable() {
+    every_merge("serializable").await;
+}

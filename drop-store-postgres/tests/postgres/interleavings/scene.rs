@@ -1,0 +1,123 @@
+//! Drops to play on, made in portions, and what is to be true of each afterwards.
+
+use std::sync::Arc;
+
+use drop_core::Store;
+use drop_core::conformance::{Model, Rows};
+use drop_core::model::{DropId, ReservationId, Revision, Timestamp};
+use drop_core::rules::{Change, Outcome};
+use drop_store_postgres::PostgresStore;
+use drop_store_postgres::testing::ManualTime;
+use futures::future::join_all;
+
+use super::acts::{Act, Cast};
+use super::merge::Merge;
+use crate::kit::{assert_sound, batch, hold, plain, reserve, seconds};
+
+/// Makes drops on a database of its own, past every proxy.
+pub(crate) struct Scenes {
+    store: PostgresStore,
+    time: ManualTime,
+    now: Timestamp,
+    made: Vec<Cast>,
+}
+
+impl Scenes {
+    const PORTION: usize = 40;
+
+    pub(crate) fn new(store: PostgresStore, time: ManualTime, now: Timestamp) -> Self {
+        Self { store, time, now, made: Vec::new() }
+    }
+
+    /// A drop that nobody has played on.
+    pub(crate) async fn next(&mut self) -> Cast {
+        if let Some(cast) = self.made.pop() {
+            return cast;
+        }
+        let store = &self.store;
+        let new = plain(2);
+        let made = join_all((0..Self::PORTION).map(|_| store.create_drop(&new))).await;
+        let ids: Vec<DropId> = made.into_iter().map(|made| made.unwrap().id).collect();
+        let lenas = self.holds(&ids, "lena").await;
+        self.pass(30).await;
+        let anns = self.holds(&ids, "ann").await;
+        self.pass(30).await;
+        let casts = ids.iter().zip(anns).zip(lenas);
+        let at = self.now;
+        self.made = casts
+            .map(|((drop_id, anns), lenas)| Cast { drop_id: *drop_id, anns, lenas, at })
+            .collect();
+        self.made.pop().unwrap()
+    }
+
+    async fn holds(&self, ids: &[DropId], who: &str) -> Vec<ReservationId> {
+        let holds =
+            ids.iter().map(|id| async { hold(&self.store, *id, &Cast::name(*id, who)).await.id() });
+        join_all(holds).await
+    }
+
+    async fn pass(&mut self, span: u64) {
+        self.now = self.now.saturating_add(seconds(span));
+        self.time.set_time(self.now).await.unwrap();
+    }
+
+    /// I1 to I8 of a drop that was played on: recounted, replayed, and as one of the two orders
+    /// would have left and answered it.
+    pub(crate) async fn check(&self, acts: [Act; 2], cast: &Cast, merge: &Merge) {
+        let audit = self.store.audit(cast.drop_id).await.unwrap();
+        // The feed is the whole one: a change that does not fit on the one before panics.
+        let feed = self.store.changes(cast.drop_id, Revision::ZERO, 1000).await.unwrap();
+        assert_eq!(audit.is_some(), !feed.is_empty());
+        if audit.is_some() {
+            assert_sound(&self.store, cast.drop_id).await;
+            for (id, row) in Rows::replay(&feed).unwrap().reservations {
+                let stored = self.store.reservation(id).await.unwrap().unwrap();
+                assert_eq!(stored.reservation, row);
+            }
+        }
+        let orders = [[0, 1], [1, 0]];
+        let explained = orders.iter().any(|order| {
+            let mut model = Some(model_of(cast));
+            let answered =
+                order.iter().all(|who| acts[*who].explains(&merge.answers[*who], &mut model, cast));
+            answered && is_left_by(&feed, model.as_ref(), cast)
+        });
+        assert!(explained, "neither order answers {:?} and leaves {feed:#?}", merge.answers);
+    }
+}
+
+/// The drop before anybody plays.
+fn model_of(cast: &Cast) -> Model {
+    let earlier = |span: i64| Timestamp::from_micros(cast.at.as_micros() - span * 1_000_000);
+    let (created, later) = (earlier(60).unwrap(), earlier(30).unwrap());
+    let mut model = Model::new(&plain(2), created);
+    for (who, at) in [("lena", created), ("ann", later)] {
+        let commands = vec![reserve(&Cast::name(cast.drop_id, who))];
+        model.apply(&batch(cast.drop_id, commands), at);
+    }
+    model
+}
+
+/// Whether the feed tells of the rows, terms and revision that the model has.
+fn is_left_by(feed: &[Arc<Change>], model: Option<&Model>, cast: &Cast) -> bool {
+    let (Some(rows), Some(model)) = (Rows::replay(feed), model) else {
+        return feed.is_empty() && model.is_none();
+    };
+    assert!(rows.audit().is_sound());
+    let (total, held, sold) = model.counts(0, cast.at);
+    let stock = rows.variants_at(cast.at)[0].stock;
+    rows.revision.get() == model.revision()
+        && *rows.terms == *model.terms()
+        && [stock.total(), stock.held(), stock.sold()].map(|units| units.get())
+            == [total, held, sold]
+        && rows.reservations.len() == model.rows().len()
+        && rows.reservations.values().zip(model.rows()).all(|(row, expected)| expected.is(row))
+}
+
+/// What was refused in a merge, for the figures.
+pub(crate) fn refusals(merge: &Merge) -> usize {
+    let refused = |answer: &&super::acts::Answer| {
+        matches!(answer, super::acts::Answer::Outcome(Outcome::Rejected(_)))
+    };
+    merge.answers.iter().filter(refused).count()
+}
