@@ -1,0 +1,236 @@
+//! Plants bugs into a copy of the tree, and shows that the tests convict every one.
+//!
+//! A bug is a small patch in `.ci/planted`. None of them is a switch in the product: the copy,
+//! under `target/planted`, is patched, built and tested as it is, and then put right again.
+
+mod args;
+mod patch;
+mod suite;
+mod table;
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use drop_core::conformance::Report;
+
+use crate::args::Args;
+use crate::patch::Patch;
+use crate::suite::{SUITES, Suite, Verdict, Workshop, named, prepare};
+use crate::table::Table;
+use crate::tree::Tree;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether every bug was convicted.
+fn run() -> Result<bool, String> {
+    let args = Args::parse(std::env::args().skip(1))?;
+    let root = root()?;
+    let own = root.join("target/planted");
+    let tree = Tree { source: root.clone(), copy: own.join("tree") };
+    let workshop = Workshop {
+        copy: tree.copy.clone(),
+        builds: root.join("target"),
+        own: own.clone(),
+        limit: args.limit,
+    };
+    prepare(&tree.copy)?;
+    let all = Patch::all(&root.join(".ci/planted"))?;
+    let chosen = choose(&args, &all)?;
+    let plan = chosen
+        .into_iter()
+        .map(|patch| Ok((suites_for(&args, &patch)?, patch)))
+        .collect::<Result<Vec<_>, String>>()?;
+    let (name, replay) = describe(&args);
+    let mut report = Report::begin("planted bugs", &name, &replay);
+    tree.sync()?;
+    if args.checked {
+        check(&workshop, &plan)?;
+    }
+    let mut table = Table::default();
+    let mut broken = Vec::new();
+    for (number, (suites, patch)) in (1..).zip(&plan) {
+        println!("{number} of {}: {} ({})", plan.len(), patch.name, patch.title);
+        match show(&tree, &workshop, patch, suites) {
+            Ok(verdicts) => table.add(patch.clone(), verdicts),
+            Err(error) => {
+                println!("  {error}");
+                broken.push(patch.name.clone());
+            }
+        }
+        tree.uproot(patch)?;
+    }
+    let survivors = table.survivors().join(", ");
+    println!("\n{}", table.markdown());
+    let convicted = table.planted() - table.survivors().len();
+    println!("{convicted} of {} planted bugs were convicted", table.planted());
+    if !survivors.is_empty() {
+        println!("not convicted: {survivors}");
+    }
+    if !broken.is_empty() {
+        println!("patches that are none: {}", broken.join(", "));
+    }
+    if !survivors.is_empty() || !broken.is_empty() {
+        println!("again: target/debug/planted --only NAME");
+        return Ok(false);
+    }
+    report.long |= args.all;
+    report = report.figure("bugs planted", &table.planted()).figure("convicted", &convicted);
+    if args.rotate.is_some() {
+        report = report.figure("bugs there are", &all.len()).seeds(&args.seed);
+    }
+    report.table(table.markdown()).save();
+    Ok(true)
+}
+
+/// The work tree's root.
+fn root() -> Result<std::path::PathBuf, String> {
+    let shown = Command::new("git").args(["rev-parse", "--show-toplevel"]).output();
+    let shown = shown.map_err(|error| format!("git: {error}"))?;
+    let root = String::from_utf8_lossy(&shown.stdout).trim_end().to_owned();
+    if root.is_empty() { Err("not in a work tree".to_owned()) } else { Ok(root.into()) }
+}
+
+fn choose(args: &Args, all: &[Patch]) -> Result<Vec<Patch>, String> {
+    let known: BTreeSet<&str> = all.iter().map(|patch| patch.name.as_str()).collect();
+    if let Some(unknown) = args.only.iter().find(|name| !known.contains(name.as_str())) {
+        return Err(format!("there is no .ci/planted/{unknown}.patch"));
+    }
+    if !args.only.is_empty() {
+        return Ok(all.iter().filter(|patch| args.only.contains(&patch.name)).cloned().collect());
+    }
+    if let Some(count) = args.rotate {
+        println!("seed {} (--rotate {count} --seed {})", args.seed, args.seed);
+        return Ok(Patch::rotating(all, args.seed, count));
+    }
+    let (part, of) = args.part;
+    Ok(all.iter().skip(part - 1).step_by(of).cloned().collect())
+}
+
+fn suites_for(args: &Args, patch: &Patch) -> Result<Vec<&'static Suite>, String> {
+    if args.all {
+        return Ok(SUITES.iter().filter(|suite| suite.sees(patch)).collect());
+    }
+    if args.suites.is_empty() {
+        return Ok(vec![named(&patch.expect)?]);
+    }
+    let asked = args.suites.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?;
+    Ok(SUITES.iter().filter(|suite| asked.iter().any(|asked| asked.name == suite.name)).collect())
+}
+
+fn describe(args: &Args) -> (String, String) {
+    let (name, mut replay) = match (args.all, args.rotate) {
+        (true, _) => ("every bug, every suite".to_owned(), "target/debug/planted --all".to_owned()),
+        (_, Some(count)) => (
+            "a few in rotation".to_owned(),
+            format!("target/debug/planted --rotate {count} --seed {}", args.seed),
+        ),
+        _ => ("each with its suite".to_owned(), "target/debug/planted".to_owned()),
+    };
+    let (part, of) = args.part;
+    if of == 1 {
+        return (name, replay);
+    }
+    replay.push_str(&format!(" --part {part}/{of}"));
+    (format!("{name}, part {part} of {of}"), replay)
+}
+
+/// Without a bug every suite passes, or its verdicts say nothing.
+fn check(workshop: &Workshop, plan: &[(Vec<&'static Suite>, Patch)]) -> Result<(), String> {
+    let wanted: BTreeSet<&str> =
+        plan.iter().flat_map(|(suites, _)| suites).map(|suite| suite.name).collect();
+    for suite in SUITES.iter().filter(|suite| wanted.contains(suite.name)) {
+        let since = Instant::now();
+        match suite.run(workshop, "no-bug")? {
+            Verdict::Passed => {
+                println!("without a bug {} passes ({} s)", suite.name, since.elapsed().as_secs());
+            }
+            Verdict::Convicted(test) => {
+                return Err(format!("{} fails without any bug: {test}", suite.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Shows one bug to suites.
+fn show(
+    tree: &Tree,
+    workshop: &Workshop,
+    patch: &Patch,
+    suites: &[&'static Suite],
+) -> Result<BTreeMap<&'static str, Verdict>, String> {
+    tree.plant(patch)?;
+    let mut verdicts = BTreeMap::new();
+    for suite in suites {
+        let since = Instant::now();
+        let verdict = suite.run(workshop, &patch.name)?;
+        let seconds = since.elapsed().as_secs();
+        match &verdict {
+            Verdict::Convicted(test) => println!("  {} convicts: {test} ({seconds} s)", suite.name),
+            Verdict::Passed => println!("  {} passes ({seconds} s)", suite.name),
+        }
+        verdicts.insert(suite.name, verdict);
+    }
+    Ok(verdicts)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Tree, prepare};
+    use crate::patch::Patch;
+
+    #[test]
+    fn a_bug_that_does_not_apply_is_told() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let copy = tempfile::tempdir().unwrap();
+        let tree = Tree { source: root, copy: copy.path().join("tree") };
+        prepare(&tree.copy).unwrap();
+        tree.sync().unwrap();
+        let file = copy.path().join("bug.patch");
+        let bug = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            Patch::parse(&file, text).unwrap()
+        };
+        let head =
+            "# title: t\n# guard: rules\n# expect: rules\n--- a/rustfmt.toml\n+++ b/rustfmt.toml\n";
+        let absent = bug(&format!("{head}@@ -1 +1 @@\n-no such line\n+another\n"));
+        let error = tree.plant(&absent).unwrap_err();
+        assert!(error.contains("does not apply"), "{error}");
+        let line = std::fs::read_to_string(tree.copy.join("rustfmt.toml")).unwrap();
+        let line = line.lines().next().unwrap().to_owned();
+        let good = bug(&format!("{head}@@ -1 +1 @@\n-{line}\n+another\n"));
+        tree.plant(&good).unwrap();
+        let planted = std::fs::read_to_string(tree.copy.join("rustfmt.toml")).unwrap();
+        assert!(planted.starts_with("another\n"));
+        tree.uproot(&good).unwrap();
+        let put_right = std::fs::read_to_string(tree.copy.join("rustfmt.toml")).unwrap();
+        assert!(put_right.starts_with(&line));
+    }
+
+    /// Every bug of the repository applies to the tree as it is.
+    #[test]
+    fn every_patch_applies() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let copy = tempfile::tempdir().unwrap();
+        let tree = Tree { source: root.clone(), copy: copy.path().join("tree") };
+        prepare(&tree.copy).unwrap();
+        tree.sync().unwrap();
+        for patch in Patch::all(&root.join(".ci/planted")).unwrap() {
+            tree.plant(&patch).unwrap();
+            tree.uproot(&patch).unwrap();
+        }
+    }
+}

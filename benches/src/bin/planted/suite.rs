@@ -1,0 +1,230 @@
+//! The suites that bugs are shown to.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use crate::patch::Patch;
+
+/// Tests that are run together.
+#[derive(Debug)]
+pub(crate) struct Suite {
+    /// What patches call it.
+    pub(crate) name: &'static str,
+    /// What is in it, in the words of `cargo test`.
+    pub(crate) tests: &'static [&'static str],
+    /// What follows `--`.
+    filter: &'static [&'static str],
+    /// The crates that it runs.
+    crates: &'static [&'static str],
+    /// Whether it is built for loom.
+    loom: bool,
+}
+
+const CORE: &str = "drop-core";
+const MEMORY: &str = "drop-store-memory";
+const POSTGRES: &str = "drop-store-postgres";
+const HTTP: &str = "drop-http";
+
+/// All of them, the cheapest first.
+pub(crate) const SUITES: &[Suite] = &[
+    Suite::new("rules", &["--test", "core"], &[CORE, MEMORY]),
+    Suite::new("unit", &["--lib"], &[CORE, MEMORY, POSTGRES, HTTP]),
+    Suite::new("memory", &["--test", "memory"], &[CORE, MEMORY]),
+    Suite {
+        loom: true,
+        filter: &["loom_models"],
+        ..Suite::new("loom", &["--lib"], &[CORE, MEMORY])
+    },
+    Suite::new("http", &["--test", "http"], &[CORE, MEMORY, HTTP]),
+    Suite::new("postgres", &["--test", "postgres"], &[CORE, POSTGRES]),
+    Suite {
+        filter: &["crash", "herd", "lifecycle"],
+        ..Suite::new("shop", &["--test", "shop"], &[CORE, MEMORY, POSTGRES, HTTP])
+    },
+    Suite {
+        filter: &["proof::kills", "--test-threads=1"],
+        ..Suite::new("shop-kills", &["--test", "shop"], &[CORE, MEMORY, POSTGRES, HTTP])
+    },
+];
+
+/// What a suite said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Every test passed.
+    Passed,
+    /// This test failed, or this happened.
+    Convicted(String),
+}
+
+/// Where suites are built and run.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    /// The tree.
+    pub(crate) copy: PathBuf,
+    /// The build directory of the work tree, where what is from the registry is built already.
+    pub(crate) builds: PathBuf,
+    /// Where programs go, and what suites print.
+    pub(crate) own: PathBuf,
+    /// How long a suite may run. A suite that hangs convicts.
+    pub(crate) limit: Duration,
+}
+
+impl Suite {
+    const fn new(
+        name: &'static str,
+        tests: &'static [&'static str],
+        crates: &'static [&'static str],
+    ) -> Self {
+        Self { name, tests, filter: &[], crates, loom: false }
+    }
+
+    /// Whether it runs anything of what a patch changes.
+    pub(crate) fn sees(&self, patch: &Patch) -> bool {
+        patch.touches.iter().any(|file| self.crates.iter().any(|name| file.starts_with(name)))
+    }
+
+    /// Builds and runs it, up to its first failure.
+    ///
+    /// # Errors
+    /// When it does not build: that is no conviction.
+    pub(crate) fn run(&self, workshop: &Workshop, label: &str) -> Result<Verdict, String> {
+        let log = workshop.own.join(format!("{label}--{}.log", self.name));
+        let mut log = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let told = |error: std::io::Error| format!("{}: {error}", self.name);
+        let built = self.cargo(workshop).arg("--no-run").output().map_err(told)?;
+        if !built.status.success() {
+            let why = String::from_utf8_lossy(&built.stderr).into_owned();
+            return Err(format!("{label}: {} does not build\n{why}", self.name));
+        }
+        let mut command = self.cargo(workshop);
+        command.arg("--").args(self.filter);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stderr(log.try_clone().map_err(told)?);
+        // A group of its own, so that all of it can be ended.
+        let mut child = command.process_group(0).spawn().map_err(told)?;
+        let verdict = watch(&mut child, &mut log, workshop.limit);
+        Ok(verdict)
+    }
+
+    fn cargo(&self, workshop: &Workshop) -> Command {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        command.args(["test", "--locked", "--color", "never"]);
+        if self.loom {
+            command
+                .args(["--release", "-p", CORE, "-p", MEMORY])
+                .env("RUSTFLAGS", "--cfg drop_loom");
+        } else {
+            command.args(["--workspace", "--all-features"]);
+        }
+        let builds = if self.loom { workshop.builds.join("loom") } else { workshop.builds.clone() };
+        command
+            .args(self.tests)
+            .current_dir(&workshop.copy)
+            .env("CARGO_BUILD_BUILD_DIR", builds)
+            .env("CARGO_TARGET_DIR", workshop.own.join("target"))
+            // A suite's share of every run, and no evidence of a broken tree.
+            .env_remove("DROP_LONG")
+            .env_remove("DROP_EVIDENCE");
+        command
+    }
+}
+
+/// Reads what the tests print until the first that fails, the end, or the limit.
+fn watch(child: &mut Child, log: &mut File, limit: Duration) -> Verdict {
+    let (sender, lines) = channel();
+    if let Some(stdout) = child.stdout.take() {
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    let until = Instant::now() + limit;
+    loop {
+        match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                let _ = writeln!(log, "{line}");
+                if let Some(test) = failed(&line) {
+                    end(child);
+                    return Verdict::Convicted(test.to_owned());
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                end(child);
+                return Verdict::Convicted(format!("no end within {} s", limit.as_secs()));
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    match child.wait() {
+        Ok(status) if status.success() => Verdict::Passed,
+        Ok(status) => Verdict::Convicted(status.to_string()),
+        Err(error) => Verdict::Convicted(error.to_string()),
+    }
+}
+
+/// The test that failed, if the line says so.
+fn failed(line: &str) -> Option<&str> {
+    let test = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+    Some(test.strip_suffix(" - should panic").unwrap_or(test))
+}
+
+/// Ends a suite with every process of its group. Servers are in groups of their own, whose
+/// guardians see that the tests have gone.
+fn end(child: &mut Child) {
+    let group = format!("-{}", child.id());
+    let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+    let _ = child.wait();
+}
+
+/// The suite of that name.
+pub(crate) fn named(name: &str) -> Result<&'static Suite, String> {
+    SUITES.iter().find(|suite| suite.name == name).ok_or_else(|| format!("no suite {name}"))
+}
+
+/// Makes the folder for what suites print.
+pub(crate) fn prepare(folder: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    use super::{CommandExt, Verdict, failed, watch};
+
+    fn verdict(script: &str, limit: Duration) -> Verdict {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdout(Stdio::piped()).process_group(0);
+        let mut log = File::options().write(true).open("/dev/null").unwrap();
+        watch(&mut command.spawn().unwrap(), &mut log, limit)
+    }
+
+    #[test]
+    fn a_failure_an_abort_and_a_hang_convict_and_nothing_else_does() {
+        let long = Duration::from_secs(60);
+        assert_eq!(verdict("echo 'test a::b ... ok'", long), Verdict::Passed);
+        let failure = "echo 'test a::b ... FAILED'; sleep 1000";
+        assert_eq!(verdict(failure, long), Verdict::Convicted("a::b".to_owned()));
+        assert!(matches!(verdict("kill -ABRT $$", long), Verdict::Convicted(_)));
+        let hang = verdict("sleep 1000", Duration::from_millis(50));
+        assert_eq!(hang, Verdict::Convicted("no end within 0 s".to_owned()));
+    }
+
+    #[test]
+    fn what_the_harness_prints_is_understood() {
+        assert_eq!(failed("test a::b ... FAILED"), Some("a::b"));
+        assert_eq!(failed("test a::b - should panic ... FAILED"), Some("a::b"));
+        assert_eq!(failed("test a::b ... ok"), None);
+        assert_eq!(failed("test result: FAILED. 1 passed"), None);
+    }
+}
