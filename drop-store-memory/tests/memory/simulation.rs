@@ -62,3 +62,30 @@ fn one() {
     let Some(seed) = std::env::var("DROP_SEED").ok() else { return };
     match simulate(Play::new(seed.parse().unwrap()), in_memory) { Ok(s) => println!("{}", s.trace_hash), Err(f) => panic!("{f}") }
 }
+
+#[test]
+fn many() {
+    let Some(n) = std::env::var("MANY").ok() else { return };
+    let n: u64 = n.parse().unwrap();
+    std::panic::set_hook(Box::new(|_| {}));
+    let t = std::time::Instant::now();
+    let mut sum = drop_core::conformance::simulation::Summary::default();
+    let mut found = std::collections::BTreeMap::<String, (u64, Vec<u64>, String)>::new();
+    for seed in 1..=n {
+        match simulate(Play::new(seed), in_memory) {
+            Ok(s) => sum.add(&s),
+            Err(f) => {
+                let key: String = f.finding.chars().filter(|c| !c.is_ascii_digit()).take(40).collect();
+                let e = found.entry(key).or_default();
+                e.0 += 1; e.1.push(seed);
+                if e.2.is_empty() { let n = f.trace.len(); e.2 = format!("{}\n{}", f.trace[n.saturating_sub(40)..].join("\n"), f.finding); }
+            }
+        }
+    }
+    for (k, (n, seeds, text)) in &found { println!("=== {k}: {n} {:?}\n{text}", &seeds[..seeds.len().min(5)]); }
+    println!("{:?} ok {} ops {} steps {} commits {} faults {} updates {} ", t.elapsed(), sum.runs, sum.operations, sum.steps, sum.commits, sum.faults, sum.updates);
+    println!("{}", sum.coverage.table());
+    let empty = sum.coverage.empty();
+    println!("empty {} of {}; impossible {:?}", empty.len(), sum.coverage.reachable(), sum.coverage.impossible());
+    for c in empty.iter().take(60) { println!("{c:?}"); }
+}

@@ -24,7 +24,7 @@ impl Stage<'_> {
     pub(super) async fn end(&mut self) {
         self.trace.note("end", &[], String::new);
         self.desk.calm();
-        (self.mood.faults, self.mood.lane_capacity) = (0, 16_384);
+        self.mood.faults = 0;
         if self.store_offset != 0 {
             self.set_store_clock(0);
         }
@@ -72,12 +72,19 @@ impl Stage<'_> {
 
     /// Asks some instance and hears the answer, which nothing keeps from coming.
     async fn ask_now(&mut self, request: &Request) -> Told {
-        let ready = self.ready_instances();
-        let instance = self.dice.pick(&ready);
-        let call = self.summary.operations;
-        self.begin(instance, request.clone(), true);
-        self.drain().await;
-        self.last_told.take().filter(|(number, _)| *number == call).map_or(Told::Nothing, |(_, told)| told)
+        loop {
+            let ready = self.ready_instances();
+            let instance = self.dice.pick(&ready);
+            let call = self.summary.operations;
+            self.begin(instance, request.clone(), true);
+            self.drain().await;
+            match self.last_told.take() {
+                // The lane may have one place, and a worker may have taken it.
+                Some((_, Told::Failed(ServiceError::Busy))) => {}
+                Some((number, told)) if number == call => return told,
+                other => panic!("call {call} was not the last to be answered: {other:?}"),
+            }
+        }
     }
 
     /// I7: what lapses is settled by the workers, without anybody asking for it.

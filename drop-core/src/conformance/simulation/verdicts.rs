@@ -51,8 +51,11 @@ impl Stage<'_> {
                 call.let_go(Verdict::GoAndWait);
                 self.settle().await;
                 let done = self.desk.waiting(|waiting| {
-                    let done = |call: &Waiting| call.done && call.life == life;
-                    let at = waiting.iter().rposition(|call| done(call) && call.number > number)?;
+                    let done = |call: &Waiting| {
+                        let writes = !matches!(call.what, What::Read);
+                        call.done && writes && call.life == life && call.number > number
+                    };
+                    let at = waiting.iter().rposition(done)?;
                     Some(waiting.remove(at))
                 });
                 match (trouble, done) {
