@@ -65,6 +65,7 @@
 //! | [`Dice`] | seeded randomness |
 //! | [`Fault`], [`Faulty`] | a store whose next calls wait, fail or panic on demand |
 //! | [`history`] | what callers asked and were told, and whether it can be true |
+//! | [`simulation`] | a whole shop in one thread, in which everything that can go wrong does, by a seed |
 //! | [`Report`] | what a run did, kept as a file |
 //!
 //! After each case the suite audits every drop that the case made, and replays its feed:
@@ -96,6 +97,7 @@ pub mod history;
 mod model;
 mod report;
 mod rows;
+pub mod simulation;
 mod trial;
 
 mod amend;

@@ -67,10 +67,8 @@ impl PartialOrd for Username {
 /// By key, so that every process takes users in one order.
 impl Ord for Username {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let key = |name: &'_ Self| {
-            name.0.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>()
-        };
-        key(self).cmp(&key(other))
+        let key = |byte: u8| byte.to_ascii_lowercase();
+        self.0.bytes().map(key).cmp(other.0.bytes().map(key))
     }
 }
 

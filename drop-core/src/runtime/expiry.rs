@@ -46,7 +46,16 @@ impl Expiry {
             loop {
                 let pause = deadlines.pause(self.clock.now()).unwrap_or(self.sweep);
                 tokio::select! {
+                    // In this order, so that news without end keep nothing else from its turn,
+                    // and so that a simulation is the same each time.
+                    biased;
+                    () = &mut next_sweep => break,
                     () = self.clock.sleep(pause) => {}
+                    Some((drop_id, answer)) = expiring.next() => {
+                        if self.settled(&mut deadlines, drop_id, answer) {
+                            break;
+                        }
+                    }
                     Some(update) = updates.next() => match update {
                         Update::Changed(change) => {
                             for deadline in change.deadlines() {
@@ -57,12 +66,6 @@ impl Expiry {
                         Update::Missed(_) => break,
                         _ => {}
                     },
-                    Some((drop_id, answer)) = expiring.next() => {
-                        if self.settled(&mut deadlines, drop_id, answer) {
-                            break;
-                        }
-                    }
-                    () = &mut next_sweep => break,
                 }
                 for drop_id in deadlines.take_due(self.clock.now()) {
                     expiring.push(self.expire(drop_id));

@@ -1,5 +1,6 @@
 //! Catching up with what other instances committed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ impl Feed {
     /// Compares every drop's revision with the bus's.
     async fn poll(&self) -> Result<(), StoreError> {
         // Looked at first: a drop created during the poll is not gone because it is not listed.
-        let mut gone: std::collections::HashSet<_> = self.bus.known().into_iter().collect();
+        let mut gone: BTreeSet<_> = self.bus.known().into_iter().collect();
         let mut after = None;
         loop {
             let heads = self.store.heads(after, Self::PAGE).await?;
@@ -112,9 +113,11 @@ impl Feed {
             tokio::pin!(pause);
             loop {
                 let drop_id = tokio::select! {
+                    // The poll first: no number of hints keeps it from its turn.
+                    biased;
+                    () = &mut pause => break,
                     Some(drop_id) = gaps.recv() => drop_id,
                     Some(drop_id) = hints.next() => drop_id,
-                    () = &mut pause => break,
                 };
                 if let Err(error) = self.catch_up(drop_id).await {
                     tracing::warn!(%drop_id, %error, "catching up failed; the poll will");

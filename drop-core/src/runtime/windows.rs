@@ -62,6 +62,8 @@ impl Windows {
         loop {
             let pause = calendar.agenda.pause(self.clock.now()).unwrap_or(Self::LONGEST_PAUSE);
             tokio::select! {
+                // The edges first: no news keep them from their turn.
+                biased;
                 () = self.clock.sleep(pause.min(Self::LONGEST_PAUSE)) => {}
                 update = updates.next() => match update {
                     Some(Update::Changed(change)) => {

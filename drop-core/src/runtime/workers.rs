@@ -88,8 +88,9 @@ impl Workers {
             trim(&*store, &*clock, pace.keep_changes),
         );
         tokio::select! {
-            _ = work => {}
+            biased;
             () = cancel.cancelled() => {}
+            _ = work => {}
         }
         writer.close().await;
     }

@@ -3,3 +3,4 @@
 mod conformance;
 mod gate;
 mod journal;
+mod simulation;

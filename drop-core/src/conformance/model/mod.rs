@@ -51,9 +51,19 @@ impl Model {
         }
     }
 
+    /// Says whether a name is a user, where other drops have a say in that.
+    pub fn set_user(&mut self, username: &Username, known: bool) {
+        if known {
+            self.users.insert(username.clone());
+        } else {
+            self.users.remove(username);
+        }
+    }
+
     /// Decides a batch at `at`, and says what each command is answered.
     pub fn apply(&mut self, batch: &Batch, at: Timestamp) -> Vec<ModelAnswer> {
-        let before = self.clone();
+        let rows_before = self.rows.clone();
+        let number_before = self.next_number;
         self.amended = false;
         let at = at.max(self.as_of);
         for command in batch.commands() {
@@ -75,9 +85,9 @@ impl Model {
             answers.push(self.answer(command, touched, at).unwrap_or_else(ModelAnswer::Rejected));
             touched |= rows != self.rows || self.amended;
         }
-        let numbered = self.next_number != before.next_number;
-        if self.rows != before.rows || self.amended || numbered {
-            self.revision = before.revision.saturating_add(1);
+        let numbered = self.next_number != number_before;
+        if self.rows != rows_before || self.amended || numbered {
+            self.revision = self.revision.saturating_add(1);
             self.as_of = at;
         }
         answers

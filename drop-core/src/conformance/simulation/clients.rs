@@ -1,0 +1,145 @@
+//! What clients do, and whether they are told the truth.
+
+use crate::conformance::history::{Answer, Ask};
+use crate::error::{ServiceError, StoreError};
+use crate::rules::Outcome;
+
+use super::calls::{Act, Call, Deed};
+use super::request::{Request, Told};
+use super::stage::Stage;
+
+impl Stage<'_> {
+    /// The requests that are kept to be sent again.
+    const SENT: usize = 32;
+
+    /// A client asks an instance, if it is there.
+    pub(super) fn begin(&mut self, instance: usize, request: Request, repeats: bool) {
+        let Some(running) = &self.instances[instance] else { return };
+        let (number, life) = (self.summary.operations, running.life);
+        self.summary.operations += 1;
+        self.trace.note("ask", &[number, life, u64::from(repeats)], || {
+            format!("{number} of life {life}, repeats {repeats}: {request:?}")
+        });
+        let ticket = request.as_history().map(|ask| self.recorder.begin(ask));
+        if let Request::DeleteUser { who, .. } = &request {
+            for known in self.witness.live() {
+                let (drop_id, username) = (known.rows.drop_id, who.clone());
+                // Of one drop nobody is told when it was done.
+                let _ = self.recorder.begin(Ask::Forget { drop_id, username });
+            }
+        }
+        let ask = request.clone().ask(running.service.clone(), number, self.desk.clone());
+        let (task, command) = (tokio::spawn(ask).abort_handle(), request.command());
+        if self.sent.len() == Self::SENT {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(request.clone());
+        let began = self.deeds.len();
+        let call = Call { number, life, request, command, began, ticket, task, repeats };
+        self.calls.insert(number, call);
+    }
+
+    /// A client was answered; nobody listens any more where the call is not there.
+    pub(super) fn answered(&mut self, number: u64, told: Told) {
+        let Some(mut call) = self.calls.remove(&number) else { return };
+        self.trace.note("answer", &[number, told.number()], || {
+            format!("{number}: {}", told.words())
+        });
+        if let Some(ticket) = call.ticket.take()
+            && !matches!(told, Told::Nothing)
+        {
+            self.recorder.end(ticket, told.as_history());
+        }
+        self.check(&call, &told);
+        if told.is_unknown() {
+            self.unresolved.push(call.request.clone());
+            self.lost.push(call);
+        }
+        self.last_told = Some((number, told));
+    }
+
+    /// # Panics
+    /// Where the answer is not the truth.
+    fn check(&mut self, call: &Call, told: &Told) {
+        if let Told::Drop(_) = told
+            && matches!(call.request, Request::Read { .. })
+        {
+            return; // compared when it was read
+        }
+        let Told::Failed(error) = told else {
+            if matches!(told, Told::Nothing) {
+                return self.check_trouble(call, told);
+            }
+            return self.claim(call, told);
+        };
+        match error {
+            ServiceError::Rejected(_) => self.claim(call, told),
+            ServiceError::Busy => {
+                let full = self.mood.lane_capacity < 100;
+                assert!(full, "call {} is refused by a lane of many places", call.number);
+                self.check_not_done(call);
+            }
+            ServiceError::Closed => panic!("call {} of a service that is open", call.number),
+            ServiceError::Store(StoreError::Corrupt(_)) => {
+                panic!("call {}: {error:?}", call.number)
+            }
+            ServiceError::Store(_) => {
+                self.check_trouble(call, told);
+                if Answer::from(error) == Answer::NotDone {
+                    self.check_not_done(call);
+                }
+            }
+        }
+    }
+
+    /// I8: what is acknowledged was committed, and what is refused was refused by a decision of
+    /// this instance, after the call began; and each is told of once.
+    fn claim(&mut self, call: &Call, told: &Told) {
+        let since = self.deeds.iter_mut().skip(call.began);
+        let mut own = since.filter(|deed| deed.life == call.life);
+        let deed = own.find(|deed| {
+            !deed.claimed && call.asked_for(deed) && call.told_of(&deed.act, told)
+        });
+        match deed {
+            Some(deed) => deed.claimed = true,
+            None => panic!("I8: call {} is told what never was: {told:?}", call.number),
+        }
+    }
+
+    /// Nobody hears of a fault where there was none.
+    fn check_trouble(&self, call: &Call, told: &Told) {
+        let mut since = self.deeds.iter().skip(call.began);
+        let made = since.any(|deed| deed.life == call.life && matches!(deed.act, Act::Trouble));
+        assert!(made, "call {} hears of a fault that nobody made: {told:?}", call.number);
+    }
+
+    /// I8: what is said not to be done is not done, unless it was done for somebody else who
+    /// asked for the same and has not been answered.
+    fn check_not_done(&self, call: &Call) {
+        // Of more calls of the store than one, those that come first may be done.
+        if let Request::DeleteUser { .. } | Request::Amend { .. } = call.request {
+            return;
+        }
+        let done = |deed: &&Deed| {
+            let effective = match &deed.act {
+                Act::Decided(_, _, outcome, ..) => matches!(outcome, Outcome::Done(_)),
+                _ => true,
+            };
+            deed.life == call.life && !deed.claimed && effective && call.asked_for(deed)
+        };
+        let done = self.deeds.iter().skip(call.began).filter(done).count();
+        if done == 0 {
+            return;
+        }
+        let others = self.calls.values().chain(&self.lost);
+        let same = |other: &&Call| {
+            other.life == call.life
+                && match (&other.command, &call.command) {
+                    (None, None) => true,
+                    (one, another) => one == another,
+                }
+        };
+        let others = others.filter(same).count();
+        assert!(done <= others, "I8: call {} is told it is not done, and it is", call.number);
+    }
+}

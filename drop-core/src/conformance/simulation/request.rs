@@ -1,0 +1,203 @@
+//! What clients ask of an instance, and what they are told.
+
+use std::sync::Arc;
+
+use crate::conformance::history::{Answer, Ask};
+use crate::error::ServiceError;
+use crate::model::{
+    DropId, DropSnapshot, NewDrop, ReservationId, Revision, Units, Username, VariantName,
+};
+use crate::rules::{Amendment, Command};
+use crate::service::{DropService, Purchased, Released, Reserve, Reserved};
+
+use super::desk::{Desk, Event};
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    Reserve { drop_id: DropId, who: Username, variant: Option<VariantName>, quantity: Units },
+    Release { reservation: ReservationId, who: Option<Username> },
+    Purchase { reservation: ReservationId, who: Username },
+    Amend { drop_id: DropId, amendment: Amendment },
+    Delete { drop_id: DropId, force: bool },
+    DeleteUser { who: Username, force: bool },
+    Create { new: NewDrop },
+    Read { drop_id: DropId },
+}
+
+/// What a client was told.
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    Reserved(Reserved),
+    Released(Released),
+    Purchased(Purchased),
+    Drop(Option<DropSnapshot>),
+    Done,
+    Failed(ServiceError),
+    /// Nothing: the handler broke off.
+    Nothing,
+}
+
+impl Request {
+    /// Asks, and puts the answer on the desk. Dropped before that, it puts there that there is
+    /// none.
+    pub(super) async fn ask(self, service: DropService, call: u64, desk: Arc<Desk>) {
+        let mut desk = Reporting { desk, call, told: Told::Nothing };
+        desk.told = self.answer(&service).await.unwrap_or_else(Told::Failed);
+    }
+
+    async fn answer(self, service: &DropService) -> Result<Told, ServiceError> {
+        Ok(match self {
+            Self::Reserve { drop_id, who, variant, quantity } => {
+                let variant = variant.map(|name| name.as_str().to_owned());
+                let ask = Reserve { username: who.as_str().to_owned(), variant, quantity };
+                Told::Reserved(service.reserve(drop_id, ask).await?)
+            }
+            Self::Release { reservation, who: Some(who) } => {
+                Told::Released(service.release(reservation, who.as_str()).await?)
+            }
+            Self::Release { reservation, who: None } => {
+                Told::Released(service.release_any(reservation).await?)
+            }
+            Self::Purchase { reservation, who } => {
+                Told::Purchased(service.purchase(reservation, who.as_str()).await?)
+            }
+            Self::Amend { drop_id, amendment } => {
+                Told::Drop(Some(service.amend_drop(drop_id, amendment).await?))
+            }
+            Self::Delete { drop_id, force } => {
+                service.delete_drop(drop_id, force).await?;
+                Told::Done
+            }
+            Self::DeleteUser { who, force } => {
+                service.delete_user(who.as_str(), force).await?;
+                Told::Done
+            }
+            Self::Create { new } => Told::Drop(Some(service.create_drop(new).await?)),
+            Self::Read { drop_id } => Told::Drop(service.drop_snapshot(drop_id).await?),
+        })
+    }
+
+    /// The command that it becomes; a user's deletion becomes one in each drop.
+    pub(super) fn command(&self) -> Option<Command> {
+        Some(match self.clone() {
+            Self::Reserve { who, variant, quantity, .. } => {
+                Command::Reserve { customer: who, variant, quantity }
+            }
+            Self::Release { reservation, who } => Command::Release { reservation, customer: who },
+            Self::Purchase { reservation, who } => Command::Purchase { reservation, customer: who },
+            Self::Amend { amendment, .. } => Command::Amend(amendment),
+            Self::DeleteUser { who, .. } => Command::Forget { customer: who },
+            Self::Delete { .. } | Self::Create { .. } | Self::Read { .. } => return None,
+        })
+    }
+
+    /// The one drop that it concerns.
+    pub(super) fn drop_id(&self) -> Option<DropId> {
+        match self {
+            Self::Reserve { drop_id, .. }
+            | Self::Amend { drop_id, .. }
+            | Self::Delete { drop_id, .. }
+            | Self::Read { drop_id } => Some(*drop_id),
+            Self::Release { reservation, .. } | Self::Purchase { reservation, .. } => {
+                Some(reservation.drop_id())
+            }
+            Self::DeleteUser { .. } | Self::Create { .. } => None,
+        }
+    }
+
+    /// As a history has it, where it has it.
+    pub(super) fn as_history(&self) -> Option<Ask> {
+        Some(match self.clone() {
+            Self::Reserve { drop_id, who, variant, quantity } => {
+                Ask::Reserve { drop_id, username: who, variant, quantity: quantity.get() }
+            }
+            Self::Release { reservation, who } => Ask::Release { reservation, username: who },
+            Self::Purchase { reservation, who } => Ask::Purchase { reservation, username: who },
+            Self::Amend { drop_id, amendment } => Ask::Amend { drop_id, amendment },
+            Self::Read { drop_id } => Ask::Read { drop_id },
+            Self::Delete { .. } | Self::DeleteUser { .. } | Self::Create { .. } => return None,
+        })
+    }
+}
+
+impl Told {
+    /// Whether it may have been done for all that the caller knows.
+    pub(super) fn is_unknown(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Failed(error) => Answer::from(error) == Answer::Unknown,
+            _ => false,
+        }
+    }
+
+    /// As a history has it.
+    pub(super) fn as_history(&self) -> Answer {
+        match self {
+            Self::Reserved(reserved) => reserved.into(),
+            Self::Released(released) => released.into(),
+            Self::Purchased(purchased) => purchased.into(),
+            Self::Drop(Some(snapshot)) => snapshot.into(),
+            Self::Drop(None) => Answer::Refused(crate::rules::Rejection::DropNotFound),
+            Self::Done => Answer::Done { revision: Revision::ZERO },
+            Self::Failed(error) => error.into(),
+            Self::Nothing => Answer::Unknown,
+        }
+    }
+
+    /// A number that tells kinds of answers apart.
+    pub(super) fn number(&self) -> u64 {
+        match self {
+            Self::Reserved(reserved) => 1 + (reserved.revision.get() << 8),
+            Self::Released(released) => 2 + (released.revision.get() << 8),
+            Self::Purchased(purchased) => 3 + (purchased.revision.get() << 8),
+            Self::Drop(Some(snapshot)) => 4 + (snapshot.revision.get() << 8),
+            Self::Drop(None) => 5,
+            Self::Done => 6,
+            Self::Failed(ServiceError::Rejected(_)) => 7,
+            Self::Failed(ServiceError::Busy | ServiceError::Closed) => 8,
+            Self::Failed(ServiceError::Store(error)) => 9 + (u64::from(error.is_retryable()) << 8),
+            Self::Nothing => 10,
+        }
+    }
+
+    /// In few words.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::Reserved(Reserved { reservation, extended, revision, .. }) => {
+                let number = reservation.id().number();
+                format!("#{number} reserved, extended {extended}, revision {revision}")
+            }
+            Self::Released(Released { reservation, revision, .. }) => {
+                format!("#{} released, revision {revision}", reservation.id().number())
+            }
+            Self::Purchased(Purchased { purchase, repeated, revision, .. }) => {
+                let number = purchase.id.number();
+                format!("#{number} purchased, repeated {repeated}, revision {revision}")
+            }
+            Self::Drop(Some(snapshot)) => {
+                let stock = snapshot.stock();
+                let (total, held, sold) = (stock.total(), stock.held(), stock.sold());
+                format!("drop {} revision {} {total}/{held}/{sold}", snapshot.id, snapshot.revision)
+            }
+            Self::Drop(None) => "no such drop".to_owned(),
+            Self::Done => "done".to_owned(),
+            Self::Failed(error) => error.to_string(),
+            Self::Nothing => "nothing".to_owned(),
+        }
+    }
+}
+
+/// Puts the answer on the desk when dropped, also when what waits for it breaks off.
+struct Reporting {
+    desk: Arc<Desk>,
+    call: u64,
+    told: Told,
+}
+
+impl std::ops::Drop for Reporting {
+    fn drop(&mut self) {
+        let told = std::mem::replace(&mut self.told, Told::Nothing);
+        self.desk.note(Event::Answered(self.call, told));
+    }
+}

@@ -1,0 +1,238 @@
+//! What the scheduler decides, step by step.
+
+use std::time::Duration;
+
+use crate::model::Status;
+
+use super::request::Request;
+use super::stage::Stage;
+use super::states::Trouble;
+use super::trace::bits;
+
+impl Stage<'_> {
+    /// Plays until so many calls were made.
+    pub(super) async fn play(&mut self) {
+        while self.summary.operations < self.play.operations {
+            self.summary.steps += 1;
+            self.step().await;
+            self.settle().await;
+        }
+    }
+
+    async fn step(&mut self) {
+        let roll = self.dice.below(1000);
+        if roll < self.mood.trouble {
+            return self.make_trouble();
+        }
+        if roll < self.mood.trouble + self.mood.time {
+            return self.let_time_pass();
+        }
+        let ready = self.ready_instances();
+        let waiting = self.eligible();
+        let may_begin = !ready.is_empty() && self.calls.len() < self.mood.calls;
+        if may_begin && (waiting.is_empty() || self.dice.one_in(2)) {
+            let instance = self.dice.pick(&ready);
+            let request = self.new_request();
+            self.begin(instance, request, false);
+        } else if !waiting.is_empty() {
+            let index = self.dice.pick(&waiting);
+            self.let_go(index).await;
+        } else if self.instances.iter().all(Option::is_none) || self.dice.one_in(8) {
+            self.restart_one();
+        } else {
+            self.let_time_pass();
+        }
+    }
+
+    /// The instances that are there and do not stand still.
+    pub(super) fn ready_instances(&self) -> Vec<usize> {
+        let instances = self.instances.iter().enumerate();
+        let ready = instances.filter(|(_, instance)| {
+            instance.as_ref().is_some_and(|running| running.paused_until <= self.summary.steps)
+        });
+        ready.map(|(index, _)| index).collect()
+    }
+
+    /// The waiting calls that may go on.
+    fn eligible(&self) -> Vec<usize> {
+        let step = self.summary.steps;
+        let paused: Vec<_> = self
+            .instances
+            .iter()
+            .flatten()
+            .filter(|instance| instance.paused_until > step)
+            .map(|instance| instance.life)
+            .collect();
+        self.desk.waiting(|waiting| {
+            let calls = waiting.iter().enumerate();
+            let free = calls
+                .filter(|(_, call)| call.held_until <= step && !paused.contains(&call.life));
+            free.map(|(index, _)| index).collect()
+        })
+    }
+
+    /// Time passes: often to a deadline or the edge of a window, or a tick to either side.
+    fn let_time_pass(&mut self) {
+        let tick = Duration::from_micros(1);
+        let span = match self.dice.below(12) {
+            0 => tick,
+            1 => Duration::from_millis(self.dice.below(2000)),
+            2 | 3 => Duration::from_secs(self.dice.below(60)),
+            4 => Duration::from_secs(self.dice.below(self.mood.longest_hold)),
+            _ => match self.some_edge() {
+                Some(to_edge) => match self.dice.below(4) {
+                    0 => to_edge.saturating_sub(tick),
+                    1 => to_edge + tick,
+                    _ => to_edge,
+                },
+                None => Duration::from_secs(self.dice.below(10)),
+            },
+        };
+        self.pass(span);
+    }
+
+    /// How long until some deadline or edge of a window that lies ahead.
+    fn some_edge(&mut self) -> Option<Duration> {
+        let now = self.now();
+        let mut edges = Vec::new();
+        for known in self.witness.live() {
+            let rows = known.rows.reservations.values().rev();
+            let active = rows.filter(|row| row.status() == Status::Active).take(8);
+            edges.extend(active.map(crate::model::Reservation::expires_at));
+            let window = known.rows.terms.window;
+            edges.push(window.starts_at());
+            edges.extend(window.ends_at());
+        }
+        edges.retain(|edge| *edge > now);
+        let edge = (!edges.is_empty()).then(|| self.dice.pick(&edges))?;
+        Some(edge.since(now))
+    }
+
+    fn make_trouble(&mut self) {
+        let step = self.summary.steps;
+        let instance = usize::try_from(self.dice.below(8)).unwrap_or(0) % self.instances.len();
+        match self.dice.below(20) {
+            0 => self.crash(instance),
+            1 | 2 => self.restart_one(),
+            3 | 4 => {
+                let until = step + 20 + self.dice.below(100);
+                self.pause(instance, until);
+            }
+            5..=7 => {
+                let until = step + 10 + self.dice.below(60);
+                let roll = self.dice.roll();
+                self.delay(roll, until);
+            }
+            8 | 9 => self.caller_goes(),
+            10..=13 => self.send_again(),
+            14 => {
+                let span = Duration::from_secs(60 + self.dice.below(3541));
+                self.pass(span);
+            }
+            15 | 16 => {
+                let seconds = i64::try_from(self.dice.below(3600) + 1).unwrap_or(0);
+                let back = self.store_offset == 0 || self.dice.one_in(3);
+                // Back by up to an hour, and then right again.
+                self.set_store_clock(if back { -seconds * 1_000_000 } else { 0 });
+            }
+            17 => self.kill_workers(instance),
+            18 => {
+                let offset = i64::try_from(self.dice.below(7200)).unwrap_or(0) - 3600;
+                if let Some(running) = &self.instances[instance] {
+                    running.clock.set_offset(offset * 1_000_000);
+                    let numbers = [running.life, bits(offset)];
+                    self.trace.note("wrong", &numbers, || {
+                        format!("the clock of instance {instance} is off by {offset} s")
+                    });
+                }
+            }
+            _ => self.watchers_come_and_go(instance),
+        }
+    }
+
+    pub(super) fn restart_one(&mut self) {
+        let Some(instance) = self.instances.iter().position(Option::is_none) else { return };
+        let with_workers = !self.dice.one_in(8);
+        self.start(instance, with_workers);
+    }
+
+    fn pause(&mut self, instance: usize, until: u64) {
+        let Some(running) = &mut self.instances[instance] else { return };
+        running.paused_until = until;
+        let life = running.life;
+        self.trace.note("pause", &[life, until], || {
+            format!("instance {instance}, until step {until}")
+        });
+        self.desk.waiting(|waiting| {
+            for call in waiting.iter_mut().filter(|call| call.life == life) {
+                call.troubles |= Trouble::Pause.bit();
+            }
+        });
+    }
+
+    fn delay(&mut self, roll: u64, until: u64) {
+        let number = self.desk.waiting(|waiting| {
+            let count = u64::try_from(waiting.len()).unwrap_or(0);
+            let index = usize::try_from(roll.checked_rem(count)?).ok()?;
+            let call = waiting.get_mut(index)?;
+            call.held_until = until;
+            call.troubles |= Trouble::Delay.bit();
+            Some(call.number)
+        });
+        if let Some(number) = number {
+            self.trace.note("delay", &[number, until], || format!("{number} until step {until}"));
+        }
+    }
+
+    fn caller_goes(&mut self) {
+        let numbers: Vec<_> = self.calls.keys().copied().collect();
+        if numbers.is_empty() {
+            return;
+        }
+        let number = self.dice.pick(&numbers);
+        self.trace.note("gone", &[number], || format!("the caller of {number}"));
+        let call = &self.calls[&number];
+        let (life, command) = (call.life, call.command.clone());
+        self.desk.waiting(|waiting| {
+            for waiting in waiting.iter_mut().filter(|waiting| waiting.life == life) {
+                waiting.caller_gone(command.as_ref());
+            }
+        });
+        self.lose(number);
+    }
+
+    fn send_again(&mut self) {
+        let ready = self.ready_instances();
+        let old: Vec<_> = self.unresolved.iter().rev().take(8).chain(&self.sent).collect();
+        if ready.is_empty() || old.is_empty() {
+            return;
+        }
+        let which = self.dice.roll() % u64::try_from(old.len()).unwrap_or(1);
+        let request: Request = old[usize::try_from(which).unwrap_or(0)].clone();
+        let instance = self.dice.pick(&ready);
+        self.begin(instance, request, true);
+    }
+
+    fn kill_workers(&mut self, instance: usize) {
+        let Some(running) = &mut self.instances[instance] else { return };
+        let life = running.life;
+        if running.kill_workers() {
+            self.trace.note("dead", &[life], || format!("the workers of instance {instance}"));
+            self.desk.waiting(|waiting| {
+                for waiting in waiting.iter_mut().filter(|waiting| waiting.life == life) {
+                    waiting.caller_gone(Some(&crate::rules::Command::Expire));
+                }
+            });
+        }
+    }
+
+    fn watchers_come_and_go(&mut self, instance: usize) {
+        let Some(running) = &mut self.instances[instance] else { return };
+        let life = running.life;
+        if running.watchers.len() > 2 {
+            running.watchers.remove(0);
+        }
+        self.trace.note("watch", &[life], || format!("somebody comes to instance {instance}"));
+        self.watch(instance);
+    }
+}

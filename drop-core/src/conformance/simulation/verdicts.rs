@@ -1,0 +1,181 @@
+//! What becomes of a call that is let go.
+
+use std::sync::Arc;
+
+use crate::error::{Cause, StoreError};
+use crate::model::DropId;
+use crate::rules::Command;
+
+use super::coverage::Cell;
+use super::desk::{Verdict, Waiting, What};
+use super::stage::Stage;
+use super::states::{DropState, HoldState, Kind, Trouble};
+
+impl Stage<'_> {
+    /// Lets the call at `index` go, and something may go wrong with it.
+    pub(super) async fn let_go(&mut self, index: usize) {
+        let call = self.desk.waiting(|waiting| waiting.remove(index));
+        let life = call.life;
+        let faulty = self.mood.faults > 0 && self.dice.one_in(self.mood.faults);
+        if call.done || !faulty {
+            // Now and then it stands still once more, when it is done.
+            let stops = !call.done && self.mood.slow_reads > 0 && self.dice.one_in(8);
+            let verdict = if stops { Verdict::GoAndWait } else { Verdict::Go };
+            let kind = if call.done { "told" } else { "goes" };
+            self.trace.note(kind, &[call.number, life], || format!("{} {:?}", call.number, call.what));
+            if !call.done {
+                self.cover(&call, Trouble::Clean);
+            }
+            return call.let_go(verdict);
+        }
+        let trouble = match call.what {
+            What::Read => Trouble::Unavailable,
+            _ => self.dice.pick(&Trouble::AT_THE_STORE),
+        };
+        self.trace.note("fault", &[call.number, life, u64::from(trouble.bit())], || {
+            format!("{} {:?}: {}", call.number, call.what, trouble.words())
+        });
+        self.cover(&call, trouble);
+        self.trouble(life);
+        let number = call.number;
+        match trouble {
+            Trouble::Unavailable => call.let_go(Verdict::Fail(unavailable())),
+            Trouble::Contended => call.let_go(Verdict::Fail(StoreError::Contended(cause()))),
+            Trouble::UnknownNotDone => call.let_go(Verdict::Fail(StoreError::Unknown(cause()))),
+            Trouble::PanicBefore => call.let_go(Verdict::Panic),
+            Trouble::CrashBefore => {
+                std::mem::drop(call);
+                self.crash_life(life);
+            }
+            _ => {
+                call.let_go(Verdict::GoAndWait);
+                self.settle().await;
+                let done = self.desk.waiting(|waiting| {
+                    let done = |call: &Waiting| {
+                        let writes = !matches!(call.what, What::Read);
+                        call.done && writes && call.life == life && call.number > number
+                    };
+                    let at = waiting.iter().rposition(done)?;
+                    Some(waiting.remove(at))
+                });
+                match (trouble, done) {
+                    (Trouble::AnswerLost, Some(done)) => {
+                        done.let_go(Verdict::Fail(StoreError::Unknown(cause())));
+                    }
+                    (Trouble::PanicAfter, Some(done)) => done.let_go(Verdict::Panic),
+                    (Trouble::CrashAfter, _) => self.crash_life(life),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn crash_life(&mut self, life: u64) {
+        let mut instances = self.instances.iter();
+        let of_life = instances.position(|instance| {
+            instance.as_ref().is_some_and(|running| running.life == life)
+        });
+        if let Some(instance) = of_life {
+            self.crash(instance);
+        }
+    }
+
+    /// Counts the commands of a call by their states and what they have been through.
+    fn cover(&mut self, call: &Waiting, trouble: Trouble) {
+        let workers = self.instances.iter().flatten();
+        let mut workers = workers.filter(|instance| instance.life == call.life);
+        let dead = workers.any(|instance| instance.workers.is_none());
+        let troubles = call.troubles | if dead { Trouble::SweeperDead.bit() } else { 0 };
+        match &call.what {
+            What::Apply(batch) => {
+                for (index, command) in batch.commands().iter().enumerate() {
+                    let gone = index < 64 && call.gone & (1 << index) != 0;
+                    let repeats = self.calls.values().any(|other| {
+                        other.repeats
+                            && other.life == call.life
+                            && other.command.as_ref() == Some(command)
+                    });
+                    let own = if gone { Trouble::CallerGone.bit() } else { 0 }
+                        | if repeats { Trouble::Duplicate.bit() } else { 0 };
+                    let (kind, hold, drop) = self.states(batch.drop_id(), command);
+                    self.hit(kind, hold, drop, troubles | own, trouble);
+                }
+            }
+            What::Delete(id) => {
+                let other = |call: &&super::calls::Call| {
+                    matches!(call.request, super::request::Request::Delete { drop_id, .. }
+                        if drop_id == *id)
+                };
+                let repeats = self.calls.values().filter(other).any(|call| call.repeats);
+                let own = if repeats { Trouble::Duplicate.bit() } else { 0 };
+                let drop = self.drop_state(*id);
+                self.hit(Kind::Delete, HoldState::Nothing, drop, troubles | own, trouble);
+            }
+            What::Create | What::DeleteUser | What::Read => {}
+        }
+    }
+
+    fn hit(
+        &mut self,
+        kind: Kind,
+        hold: HoldState,
+        drop: DropState,
+        troubles: u32,
+        trouble: Trouble,
+    ) {
+        if trouble != Trouble::Clean || troubles == 0 {
+            self.summary.coverage.hit(Cell { kind, hold, drop, trouble });
+        }
+        for trouble in Trouble::ALL.iter().filter(|trouble| troubles & trouble.bit() != 0) {
+            self.summary.coverage.hit(Cell { kind, hold, drop, trouble: *trouble });
+        }
+    }
+
+    fn drop_state(&self, id: DropId) -> DropState {
+        let known = self.witness.drops.get(&id);
+        known.map_or(DropState::Unknown, |known| known.state(self.now()))
+    }
+
+    /// What a command is, and where its drop and its hold stand.
+    fn states(&self, id: DropId, command: &Command) -> (Kind, HoldState, DropState) {
+        let now = self.now();
+        let drop = self.drop_state(id);
+        let known = self.witness.drops.get(&id).filter(|known| !known.deleted);
+        let newest = |customer| {
+            known.map_or(HoldState::Nothing, |known| {
+                known.newest_hold(self.witness.user(customer), now)
+            })
+        };
+        let named = |id| known.map_or(HoldState::Nothing, |known| known.hold(id, now));
+        let owner = |id| {
+            let row = known?.rows.reservations.get(&id)?;
+            self.witness.name(row.claim().user_id)
+        };
+        let (kind, hold) = match command {
+            Command::Reserve { customer, .. } => (Kind::Reserve, newest(customer)),
+            Command::Forget { customer } => (Kind::Forget, newest(customer)),
+            Command::Purchase { reservation, customer } => {
+                let own = owner(*reservation).is_none_or(|owner| owner == customer);
+                (if own { Kind::Purchase } else { Kind::PurchaseOther }, named(*reservation))
+            }
+            Command::Release { reservation, customer: None } => {
+                (Kind::ReleaseAny, named(*reservation))
+            }
+            Command::Release { reservation, customer: Some(customer) } => {
+                let own = owner(*reservation).is_none_or(|owner| owner == customer);
+                (if own { Kind::Release } else { Kind::ReleaseOther }, named(*reservation))
+            }
+            Command::Expire => (Kind::Expire, HoldState::Nothing),
+            Command::Amend(_) => (Kind::Amend, HoldState::Nothing),
+        };
+        (kind, hold, drop)
+    }
+}
+
+fn cause() -> Cause {
+    Arc::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+}
+
+fn unavailable() -> StoreError {
+    StoreError::Unavailable(cause())
+}

@@ -1,0 +1,93 @@
+//! Who watches an instance: a subscriber that read the present state when it came.
+
+use std::collections::BTreeMap;
+
+use futures::FutureExt;
+
+use crate::model::{DropId, Revision};
+use crate::runtime::{Update, Updates};
+
+use super::witness::Witness;
+
+/// A subscriber, and what it knows.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    updates: Updates,
+    /// The newest state that it knows of each drop, read or heard of.
+    known: BTreeMap<DropId, Revision>,
+    /// The last revision that it heard of, of each drop, on this subscription.
+    heard: BTreeMap<DropId, Revision>,
+}
+
+impl Watcher {
+    /// Subscribed to `updates` a moment ago, and has read everything since.
+    pub(super) fn new(updates: Updates, witness: &Witness) -> Self {
+        Self { updates, known: witness.heads(), heard: BTreeMap::new() }
+    }
+
+    /// Hears all there is to hear, and counts it.
+    ///
+    /// # Panics
+    /// Where it hears what is not so.
+    pub(super) fn listen(&mut self, witness: &Witness) -> u64 {
+        let mut count = 0;
+        while let Some(Some(update)) = self.updates.next().now_or_never() {
+            count += 1;
+            self.hear(&update, witness);
+        }
+        count
+    }
+
+    fn hear(&mut self, update: &Update, witness: &Witness) {
+        match update {
+            Update::Changed(change) => {
+                let (id, revision) = (change.drop_id, change.revision);
+                let committed = witness.change(id, revision);
+                assert_eq!(committed, Some(&**change), "a watcher hears what was not committed");
+                if let Some(last) = self.heard.insert(id, revision) {
+                    assert_eq!(revision, last.next(), "a watcher of drop {id} after {last}");
+                }
+                self.knows(id, revision);
+            }
+            Update::Refreshed(snapshot) => {
+                let (id, revision) = (snapshot.id, snapshot.revision);
+                assert!(witness.change(id, revision).is_some(), "a state that never was");
+                if let Some(last) = self.heard.insert(id, revision) {
+                    assert!(revision > last, "drop {id} goes back from {last} to {revision}");
+                }
+                self.knows(id, revision);
+            }
+            Update::Opened(snapshot) => {
+                let opened = snapshot.terms.window.has_opened(snapshot.as_of);
+                assert!(opened, "a drop is said to be open before it is: {snapshot:?}");
+            }
+            Update::Ended(snapshot) => {
+                let closed = snapshot.terms.window.has_closed(snapshot.as_of);
+                assert!(closed, "a drop is said to have ended before it has: {snapshot:?}");
+            }
+            Update::Deleted(id) => {
+                assert!(witness.is_deleted(*id), "drop {id} is said to be deleted and is not");
+                self.known.remove(id);
+                self.heard.remove(id);
+            }
+            // It reads the present state, and goes on.
+            Update::Missed(_) => {
+                self.known = witness.heads();
+                self.heard.clear();
+            }
+        }
+    }
+
+    /// Takes a state over unless it knows a newer one.
+    fn knows(&mut self, id: DropId, revision: Revision) {
+        let known = self.known.entry(id).or_default();
+        *known = revision.max(*known);
+    }
+
+    /// # Panics
+    /// Where it does not know the present state of each drop.
+    pub(super) fn converged(&self, witness: &Witness) {
+        let present = witness.heads();
+        assert_eq!(self.known, present, "a watcher knows something else than there is");
+    }
+}
