@@ -10,6 +10,8 @@ mod deadline;
 mod herd;
 mod inside;
 mod kills;
+mod late;
+mod pauses;
 mod run;
 mod stage;
 mod stops;
