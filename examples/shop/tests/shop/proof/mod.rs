@@ -7,6 +7,7 @@
 mod accepted;
 mod crowd;
 mod deadline;
+mod differential;
 mod herd;
 mod inside;
 mod kills;
@@ -15,6 +16,4 @@ mod pauses;
 mod run;
 mod stage;
 mod stops;
-mod verdict;
-mod differential;
 mod witness;
