@@ -1,7 +1,6 @@
 //! The shop as a process: real sockets, real clients, real servers, real kills.
 
 mod browser;
-mod crash;
 mod herd;
 mod lifecycle;
 mod proof;

@@ -7,12 +7,13 @@
 mod accepted;
 mod crowd;
 mod deadline;
+mod differential;
 mod herd;
 mod inside;
 mod kills;
+mod late;
+mod pauses;
 mod run;
 mod stage;
 mod stops;
-mod verdict;
-mod differential;
 mod witness;
