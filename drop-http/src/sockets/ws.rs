@@ -127,11 +127,7 @@ async fn talk(
 /// The client is gone, or takes nothing.
 struct NotSent;
 
-async fn send(
-    socket: &mut WebSocket,
-    message: Message,
-    clock: &dyn Clock,
-) -> Result<(), NotSent> {
+async fn send(socket: &mut WebSocket, message: Message, clock: &dyn Clock) -> Result<(), NotSent> {
     tokio::select! {
         biased;
         sent = socket.send(message) => sent.map_err(|_| NotSent),

@@ -148,9 +148,11 @@ async fn clients_that_talk_are_shown_out() {
 #[tokio::test]
 async fn who_takes_nothing_is_cut() {
     let shop = shop_with(|builder| builder.max_sockets(1).conflate_within(Duration::ZERO));
-    let sizes: Vec<_> = (0..100).map(|n| json!({"name": format!("{n:060}"), "totalStock": 1000})).collect();
+    let sizes: Vec<_> =
+        (0..100).map(|n| json!({"name": format!("{n:060}"), "totalStock": 1000})).collect();
     let body = json!({"name": "Wide", "price": 1, "variants": sizes});
-    let id = drop_core::model::DropId::new(shop.create(body).await["id"].as_i64().unwrap()).unwrap();
+    let id =
+        drop_core::model::DropId::new(shop.create(body).await["id"].as_i64().unwrap()).unwrap();
     let address = shop.address().await;
     let small = tokio::net::TcpSocket::new_v4().unwrap();
     small.set_recv_buffer_size(4096).unwrap();
@@ -159,7 +161,10 @@ async fn who_takes_nothing_is_cut() {
         soon(tokio_tungstenite::client_async(format!("ws://{address}/ws"), stream)).await.unwrap();
     // Far more than the buffers of a connection hold, and nobody takes it.
     for n in 0..1000 {
-        let ask = drop_core::Reserve { variant: Some(format!("{:060}", n % 100)), ..drop_core::Reserve::one(format!("user{n}")) };
+        let ask = drop_core::Reserve {
+            variant: Some(format!("{:060}", n % 100)),
+            ..drop_core::Reserve::one(format!("user{n}"))
+        };
         shop.service.reserve(id, ask).await.unwrap();
     }
     let url = format!("ws://{address}/ws");

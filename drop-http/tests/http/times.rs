@@ -40,7 +40,11 @@ async fn dst_an_hour_that_comes_twice_is_two_hours() {
     }
     // The other way round it would close before it opens.
     let body = window("2026-10-25T02:30:00+01:00", json!("2026-10-25T02:30:00+02:00"));
-    refused(&shop.post("/api/drops", &body).add_header("x-api-key", KEY).await, 400, "VALIDATION_ERROR");
+    refused(
+        &shop.post("/api/drops", &body).add_header("x-api-key", KEY).await,
+        400,
+        "VALIDATION_ERROR",
+    );
 }
 
 /// DST: in March an hour is left out, and what is written with an offset does not notice.
@@ -73,7 +77,8 @@ async fn offsets_from_everywhere_are_one_moment() {
 #[tokio::test]
 async fn year_9999_is_the_last() {
     let shop = shop();
-    let created = shop.create(window("9999-12-31T23:59:59.998Z", json!("9999-12-31T23:59:59.999Z")));
+    let created =
+        shop.create(window("9999-12-31T23:59:59.998Z", json!("9999-12-31T23:59:59.999Z")));
     let id = created.await["id"].as_i64().unwrap();
     let read: Value = shop.get(&format!("/api/drops/{id}")).await.json();
     assert_eq!(read["endsAt"], "9999-12-31T23:59:59.999Z");

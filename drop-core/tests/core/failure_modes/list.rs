@@ -100,7 +100,7 @@ const CONCURRENCY: &[Mode] = &[
         "N users for 1 unit: one hold, N - 1 clean refusals, no 5xx",
         &[
             "case:races::one_unit_for_many_gives_one_hold",
-            "drop-http/tests/http/faults.rs::of_a_crowd_for_one_unit_one_gets_it",
+            "drop-http/tests/http/abuse.rs::of_a_crowd_for_one_unit_one_gets_it",
             "examples/shop/tests/shop/herd.rs::one_unit_goes_to_one_of_a_thousand_in_memory",
             "examples/shop/tests/shop/herd.rs::one_unit_goes_to_one_of_a_thousand_in_a_file",
             "examples/shop/tests/shop/herd.rs::one_unit_goes_to_one_of_a_thousand_in_postgres",
@@ -123,10 +123,7 @@ const CONCURRENCY: &[Mode] = &[
             "case:pairs::of_deletion_and_any_other",
         ],
     ),
-    (
-        "last unit freed while K wait",
-        &["case:races::a_freed_unit_goes_to_one_of_those_who_wait"],
-    ),
+    ("last unit freed while K wait", &["case:races::a_freed_unit_goes_to_one_of_those_who_wait"]),
     ("quantity over the stock: all or nothing", &["case:reserve::takes_all_or_nothing"]),
     (
         "isolation default changed by the database's owner",
@@ -144,12 +141,16 @@ const CONCURRENCY: &[Mode] = &[
 const CRASH: &[Mode] = &[
     (
         "before commit",
-        &["drop-store-postgres/tests/postgres/faults.rs::a_session_that_is_ended_before_its_commit_wrote_nothing"],
+        &[
+            "drop-store-postgres/tests/postgres/faults.rs::a_session_that_is_ended_before_its_commit_wrote_nothing",
+        ],
     ),
     ("after commit with the answer lost", &["case:wreck::a_lost_answer_converges"]),
     (
         "COMMIT sent and the connection cut",
-        &["drop-store-postgres/src/fault.rs::a_cut_connection_is_unknown_only_once_commit_was_sent"],
+        &[
+            "drop-store-postgres/src/fault.rs::a_cut_connection_is_unknown_only_once_commit_was_sent",
+        ],
     ),
     (
         "the caller gone at every await",
@@ -181,7 +182,9 @@ const CRASH: &[Mode] = &[
     ),
     (
         "Postgres full, or read-only",
-        &["drop-store-postgres/tests/postgres/faults.rs::other_faults_are_not_tried_again_and_say_what_they_are"],
+        &[
+            "drop-store-postgres/tests/postgres/faults.rs::other_faults_are_not_tried_again_and_say_what_they_are",
+        ],
     ),
     (
         "Postgres out of connections",
@@ -189,7 +192,9 @@ const CRASH: &[Mode] = &[
     ),
     (
         "pgbouncer in transaction mode",
-        &["drop-store-postgres/tests/postgres/schema.rs::without_prepared_statements_everything_works_as_a_pooler_needs_it"],
+        &[
+            "drop-store-postgres/tests/postgres/schema.rs::without_prepared_statements_everything_works_as_a_pooler_needs_it",
+        ],
     ),
     (
         "server killed: holds live on and expire on time",
@@ -264,14 +269,18 @@ const EVENTS: &[Mode] = &[
     ),
     (
         "reconnect storms",
-        &["drop-http/tests/http/proof/sockets.rs::a_thousand_subscribers_a_hundred_of_whom_never_read_and_a_storm_of_five_hundred"],
+        &[
+            "drop-http/tests/http/proof/sockets.rs::a_thousand_subscribers_a_hundred_of_whom_never_read_and_a_storm_of_five_hundred",
+        ],
     ),
 ];
 
 const ABUSE: &[Mode] = &[
     (
         "the herd at the opening second",
-        &["drop-http/tests/http/times.rs::of_the_herd_at_the_opening_second_as_many_get_it_as_there_are"],
+        &[
+            "drop-http/tests/http/times.rs::of_the_herd_at_the_opening_second_as_many_get_it_as_there_are",
+        ],
     ),
     ("hoarding by re-reserving", &["case:repeat::never_passes_the_longest"]),
     (

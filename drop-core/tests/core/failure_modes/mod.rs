@@ -29,7 +29,8 @@ fn missing(workspace: &Path, name: &str) -> Option<String> {
     // Between the function and what ends before it stands that it is a test.
     let head = before.rsplit("\n}\n").next().unwrap_or(before);
     let head = head.rsplit("    }\n").next().unwrap_or(head);
-    (!head.contains("test")).then(|| format!("{name} is no test"))
+    let is_test = head.contains("#[test]") || head.contains("#[tokio::test");
+    (!is_test).then(|| format!("{name} is no test"))
 }
 
 #[test]
@@ -71,12 +72,12 @@ fn what_is_no_test_is_noticed() {
     for name in [
         "case:races::no_such_case",
         "drop-core/tests/core/no_such_file.rs::anything",
-        "drop-core/tests/core/failure_modes.rs::no_such_function",
-        "drop-core/tests/core/failure_modes.rs::missing",
+        "drop-core/tests/core/failure_modes/mod.rs::no_such_function",
+        "drop-core/tests/core/failure_modes/mod.rs::missing",
         "nothing",
     ] {
         assert!(missing(workspace, name).is_some(), "{name}");
     }
-    let this = "drop-core/tests/core/failure_modes.rs::what_is_no_test_is_noticed";
+    let this = "drop-core/tests/core/failure_modes/mod.rs::what_is_no_test_is_noticed";
     assert_eq!(missing(workspace, this), None);
 }

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use drop_core::{DropService, Reserve};
 use drop_core::model::DropId;
+use drop_core::{DropService, Reserve};
 
 /// When which revision was committed.
 #[derive(Debug)]

@@ -13,19 +13,11 @@ use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// Threads for the server and for its clients apart from those of the test: the thousand tasks
-/// of the clients in one queue with whoever makes the load would be a load of another kind.
-pub(super) struct Threads {
-    pub(super) server: Runtime,
-    pub(super) clients: Runtime,
-}
-
-impl Threads {
-    /// Plays a test.
-    pub(super) fn play<F: Future<Output = ()>>(test: impl FnOnce(Handle, Handle) -> F) {
-        let threads = Self { server: runtime(), clients: runtime() };
-        runtime().block_on(test(threads.server.handle().clone(), threads.clients.handle().clone()));
-    }
+/// Plays a test, with threads for the server and for its clients apart from those of the test:
+/// a thousand clients in one queue with whoever makes the load would keep it from making any.
+pub(super) fn play<F: Future<Output = ()>>(test: impl FnOnce(Handle, Handle) -> F) {
+    let (server, clients) = (runtime(), runtime());
+    runtime().block_on(test(server.handle().clone(), clients.handle().clone()));
 }
 
 fn runtime() -> Runtime {

@@ -35,7 +35,11 @@ impl Seen {
         if text.contains("\"availableStock\":") {
             text.clone_into(&mut self.newest.lock().unwrap());
         }
-        if before > 0 && version > before && !fresh && let Some(age) = log.age(before + 1) {
+        if before > 0
+            && version > before
+            && !fresh
+            && let Some(age) = log.age(before + 1)
+        {
             let millis = u32::try_from(age.as_millis()).unwrap_or(u32::MAX);
             self.ages.lock().unwrap().push(millis);
         }

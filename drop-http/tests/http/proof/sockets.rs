@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::load::{self, Log};
-use super::place::{PATIENCE, Place, Threads, memory};
+use super::place::{PATIENCE, Place, memory, play};
 use super::seen::{Seen, ages};
 use super::watcher::{Kind, Silent, watch};
 
@@ -45,7 +45,7 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 /// Events: subscribers that never read; ten thousand changes a second; reconnect storms.
 #[test]
 fn a_thousand_subscribers_a_hundred_of_whom_never_read_and_a_storm_of_five_hundred() {
-    Threads::play(a_thousand);
+    play(a_thousand);
 }
 
 async fn a_thousand(server: Handle, clients: Handle) {
@@ -67,9 +67,8 @@ async fn a_thousand(server: Handle, clients: Handle) {
     until("the present state", || seen.iter().all(|seen| seen.version() > 0)).await;
     let before = memory();
 
-    let loading = async {
-        load::run(&place.service, place.drop_id, changes, CHANGES_A_SECOND, &log).await
-    };
+    let loading =
+        async { load::run(&place.service, place.drop_id, changes, CHANGES_A_SECOND, &log).await };
     let storming = async {
         // In the middle of it, five hundred break off and come back at once.
         let half = u64::try_from(changes / 2).unwrap();
@@ -129,7 +128,10 @@ async fn a_thousand(server: Handle, clients: Handle) {
         .figure("changes a second", &format!("{rate:.0}"))
         .figure("reconnected at once", &STORM)
         .figure("resumed where they had been", &resumed)
-        .figure("newest value, p50 / p99 / p99.9 ms", &format!("{} / {} / {}", p(500), p(990), p(999)))
+        .figure(
+            "newest value, p50 / p99 / p99.9 ms",
+            &format!("{} / {} / {}", p(500), p(990), p(999)),
+        )
         .figure("all converged after, ms", &converged.as_millis())
         .figure("memory grown, MiB", &grown.map_or(0, |grown| grown >> 20))
         .save();
@@ -139,7 +141,7 @@ async fn a_thousand(server: Handle, clients: Handle) {
 /// frame, and who takes none is behind by ten thousand a second.
 #[test]
 fn a_hundred_who_never_read_are_owed_no_backlog() {
-    Threads::play(a_hundred);
+    play(a_hundred);
 }
 
 async fn a_hundred(server: Handle, _: Handle) {

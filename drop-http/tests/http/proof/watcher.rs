@@ -20,7 +20,9 @@ pub(super) enum Kind {
     #[cfg(feature = "socketio")]
     SocketIo,
     /// Server-sent events; after a break, with `Last-Event-ID` or without.
-    Events { resumes: bool },
+    Events {
+        resumes: bool,
+    },
 }
 
 /// A connection.

@@ -46,7 +46,9 @@ pub(super) struct Stores {
 impl Stores {
     pub(super) async fn open() -> Self {
         let clock = Arc::new(ManualClock::new(START));
-        let directory = TempDir::new().expect("a folder");
+        // In memory, where there is such a place: what survives a crash is not the question here.
+        let directory = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new());
+        let directory = directory.expect("a folder");
         let file = FileStore::open_with_clock(directory.path(), clock.clone()).expect("a file");
         let cluster = Cluster::in_memory().await.expect("PostgreSQL");
         let database = cluster.database().await.expect("a database");
