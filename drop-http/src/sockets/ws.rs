@@ -8,6 +8,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use drop_core::Clock;
 
 use crate::app::App;
 use crate::error::Problem;
@@ -63,7 +64,7 @@ async fn serve(mut socket: WebSocket, live: Arc<Live>, filter: Filter, seat: Sea
     let mut subscription = Subscription::begin(live.clone(), filter, None);
     if let End::Close(code, reason) = talk(&mut socket, &live, &mut subscription, &seat).await {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        let _ = send(&mut socket, Message::Close(Some(frame))).await;
+        let _ = send(&mut socket, Message::Close(Some(frame)), &**live.clock()).await;
     }
 }
 
@@ -99,13 +100,13 @@ async fn talk(
             },
             item = subscription.next() => match item {
                 None => return End::Close(close_code::AWAY, "the server is going away"),
-                Some(Item::First(snapshot)) => send(socket, Message::Text(snapshot.ws())).await,
+                Some(Item::First(snapshot)) => send(socket, Message::Text(snapshot.ws()), &**clock).await,
                 Some(Item::Again(snapshot)) => {
                     seat.resynced();
-                    send(socket, Message::Text(snapshot.ws())).await
+                    send(socket, Message::Text(snapshot.ws()), &**clock).await
                 }
                 Some(Item::Event(written)) => {
-                    send(socket, Message::Text(written.ws.clone())).await
+                    send(socket, Message::Text(written.ws.clone()), &**clock).await
                 }
             },
             () = &mut pause => {
@@ -114,7 +115,7 @@ async fn talk(
                 }
                 (heard, said) = (false, 0);
                 pause = clock.sleep(PING_EVERY);
-                send(socket, Message::Ping(bytes::Bytes::new())).await
+                send(socket, Message::Ping(bytes::Bytes::new()), &**clock).await
             }
         };
         if sent.is_err() {
@@ -126,9 +127,10 @@ async fn talk(
 /// The client is gone, or takes nothing.
 struct NotSent;
 
-async fn send(socket: &mut WebSocket, message: Message) -> Result<(), NotSent> {
-    match tokio::time::timeout(SEND_WITHIN, socket.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(NotSent),
+async fn send(socket: &mut WebSocket, message: Message, clock: &dyn Clock) -> Result<(), NotSent> {
+    tokio::select! {
+        biased;
+        sent = socket.send(message) => sent.map_err(|_| NotSent),
+        () = clock.sleep(SEND_WITHIN) => Err(NotSent),
     }
 }

@@ -6,6 +6,7 @@ mod faults;
 mod hosting;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod proof;
 mod protocol;
 mod purchases;
 mod seats;
@@ -15,4 +16,5 @@ mod shopper;
 mod socketio;
 mod sse;
 mod support;
+mod times;
 mod ws;

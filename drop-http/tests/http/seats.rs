@@ -146,6 +146,49 @@ async fn clients_that_talk_are_shown_out() {
 }
 
 #[tokio::test]
+async fn who_takes_nothing_is_cut() {
+    let shop = shop_with(|builder| builder.max_sockets(1).conflate_within(Duration::ZERO));
+    let sizes: Vec<_> =
+        (0..100).map(|n| json!({"name": format!("{n:060}"), "totalStock": 1000})).collect();
+    let body = json!({"name": "Wide", "price": 1, "variants": sizes});
+    let id =
+        drop_core::model::DropId::new(shop.create(body).await["id"].as_i64().unwrap()).unwrap();
+    let address = shop.address().await;
+    let small = tokio::net::TcpSocket::new_v4().unwrap();
+    small.set_recv_buffer_size(4096).unwrap();
+    let stream = small.connect(address).await.unwrap();
+    let (mut silent, _) =
+        soon(tokio_tungstenite::client_async(format!("ws://{address}/ws"), stream)).await.unwrap();
+    // Far more than the buffers of a connection hold, and nobody takes it.
+    for n in 0..1000 {
+        let ask = drop_core::Reserve {
+            variant: Some(format!("{:060}", n % 100)),
+            ..drop_core::Reserve::one(format!("user{n}"))
+        };
+        shop.service.reserve(id, ask).await.unwrap();
+    }
+    let url = format!("ws://{address}/ws");
+    shop.advance(Duration::from_secs(29)).await;
+    shop.get("/api/health").await;
+    assert!(
+        matches!(soon(connect_async(&url)).await, Err(Error::Http(response)) if response.status() == 503),
+        "it had a second left"
+    );
+    // Who takes nothing for 30 seconds loses the seat, and hears no more.
+    let mut seconds = 29;
+    while soon(connect_async(&url)).await.is_err() {
+        shop.advance(Duration::from_secs(1)).await;
+        seconds += 1;
+    }
+    assert!(seconds < 36, "only unanswered pings, after 40 seconds, ended it");
+    let mut heard = 0;
+    while let Some(Ok(Message::Text(_))) = soon(silent.next()).await {
+        heard += 1;
+    }
+    assert!(heard < 1000, "{heard} frames were kept for it");
+}
+
+#[tokio::test]
 async fn a_slow_client_gets_the_newest_state_and_no_version_goes_back() {
     let shop = shop_with(|builder| builder.backlog(4).conflate_within(Duration::ZERO));
     let id = shop.plain(1_000_000).await;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drop_core::conformance::{ModelRow, Rows, START};
-use drop_core::model::{DropId, DropSnapshot, DropStatus, ReservationId, Revision, Status};
-use drop_core::store::{DropPage, Page, Scope};
+use drop_core::model::{
+    DropId, DropSnapshot, DropStatus, ReservationId, Revision, Status, Username,
+};
+use drop_core::store::{Deletion, DropPage, Page, Scope};
 use drop_core::{ManualClock, Store};
 use drop_store_memory::{FileStore, MemoryStore};
 use drop_store_postgres::PostgresStore;
@@ -44,7 +46,9 @@ pub(super) struct Stores {
 impl Stores {
     pub(super) async fn open() -> Self {
         let clock = Arc::new(ManualClock::new(START));
-        let directory = TempDir::new().expect("a folder");
+        // In memory, where there is such a place: what survives a crash is not the question here.
+        let directory = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new());
+        let directory = directory.expect("a folder");
         let file = FileStore::open_with_clock(directory.path(), clock.clone()).expect("a file");
         let cluster = Cluster::in_memory().await.expect("PostgreSQL");
         let database = cluster.database().await.expect("a database");
@@ -111,6 +115,7 @@ impl Stores {
             Act::DeleteUser { user, deletion } => {
                 let done = self.each(1, async |store| store.delete_user(user).await.unwrap()).await;
                 assert_eq!(done, [*deletion; 3], "{place}");
+                self.unlearn(user).await;
             }
             Act::Trim { keep, removed } => {
                 let done = self.each(0, async |store| store.trim(*keep).await.unwrap()).await;
@@ -120,8 +125,9 @@ impl Stores {
                 // A name that was only ever refused is in no file: nor may others keep it.
                 for user in strangers {
                     let [memory, _, postgres] = self.all(0);
-                    memory.delete_user(user).await.unwrap();
-                    postgres.delete_user(user).await.unwrap();
+                    let done = [memory.delete_user(user).await, postgres.delete_user(user).await];
+                    assert_eq!(done.map(Result::unwrap), [Deletion::Deleted; 2], "{place}");
+                    self.unlearn(user).await;
                 }
                 self.file = None;
                 let path = self.directory.path();
@@ -129,6 +135,14 @@ impl Stores {
                 self.file = Some(opened.unwrap_or_else(|error| panic!("{error}: {place}")));
             }
             Act::Look { look, drop, row } => self.look(look, *drop, *row, &place).await,
+        }
+    }
+
+    /// Tells all instances that a user is gone: by themselves they believe in it for a minute.
+    async fn unlearn(&self, user: &Username) {
+        for instance in &self.postgres {
+            let gone = instance.delete_user(user).await.unwrap();
+            assert_ne!(gone, Deletion::Deleted, "{user} was deleted before");
         }
     }
 
