@@ -7,12 +7,16 @@
 mod accepted;
 mod crowd;
 mod deadline;
+mod differential;
 mod herd;
 mod inside;
 mod kills;
+mod network;
+mod pooler;
+mod resources;
 mod run;
+mod shoppers;
 mod stage;
 mod stops;
 mod verdict;
-mod differential;
 mod witness;

@@ -17,6 +17,10 @@ pub(crate) struct Start {
     pub(crate) arguments: Vec<String>,
     /// As many file descriptors, where not as many as the system gives.
     pub(crate) file_limit: Option<u32>,
+    /// The command that runs the shop's command, if any: `faketime`, `unshare`.
+    pub(crate) prefix: Vec<String>,
+    /// What is set in its environment.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Start {
@@ -24,7 +28,12 @@ impl Start {
     pub(crate) fn on(store: &str) -> Self {
         let arguments = ["--store", store, "--rate-limit", "off", "--demo", "off"];
         let arguments = arguments.into_iter().chain(["--admin-key", KEY, "--bind", "127.0.0.1:0"]);
-        Self { arguments: arguments.map(str::to_owned).collect(), file_limit: None }
+        Self {
+            arguments: arguments.map(str::to_owned).collect(),
+            file_limit: None,
+            prefix: Vec::new(),
+            environment: Vec::new(),
+        }
     }
 
     /// With these arguments too.
@@ -56,7 +65,14 @@ impl Start {
                 shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), program]);
                 shell
             }
-            None => Command::new(program),
+            None => match self.prefix.split_first() {
+                Some((first, rest)) => {
+                    let mut command = Command::new(first);
+                    command.args(rest).arg(program);
+                    command
+                }
+                None => Command::new(program),
+            },
         };
         command.args(&self.arguments);
         for (name, _) in std::env::vars() {
@@ -65,6 +81,7 @@ impl Start {
                 command.env_remove(name);
             }
         }
+        command.envs(self.environment.iter().cloned());
         command
     }
 }
