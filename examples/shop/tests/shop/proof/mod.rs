@@ -5,6 +5,7 @@
 //! `DROP_SEED=N` repeats the choices of an earlier run.
 
 mod accepted;
+mod clocks;
 mod crowd;
 mod deadline;
 mod differential;

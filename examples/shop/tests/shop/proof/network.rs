@@ -60,7 +60,7 @@ struct Clients {
 
 impl Clients {
     async fn of(store: &str) -> Self {
-        let mut start = Start::on(store).with(&["--hold-seconds", "300"]);
+        let mut start = Start::on(store).quiet().with(&["--hold-seconds", "300"]);
         start.file_limit = Some(FILES);
         let shop = start.run().await;
         let proxy = Cutter::before(address(&shop)).await;

@@ -100,7 +100,7 @@ async fn pgbouncer_in_transaction_mode() {
     let database = database().await;
     let direct = database.url();
     let mut pooler = Pooler::before(port(&direct)).await;
-    let start = Start::on(&pooler.url(&direct)).with(&["--hold-seconds", "300"]);
+    let start = Start::on(&pooler.url(&direct)).quiet().with(&["--hold-seconds", "300"]);
     // The second comes while the first has the schema's lock behind it.
     let shops = [start.run().await, start.run().await];
     let recorder = Recorder::new();

@@ -111,7 +111,7 @@ async fn disk_full_then_enlarged_on_a_file() {
         return file_that_may_not_grow().await;
     };
     let directory = disk.path().join("data");
-    let start = Start::on(&format!("file:{}", directory.display())).with(&HOLD);
+    let start = Start::on(&format!("file:{}", directory.display())).quiet().with(&HOLD);
     let mut shop = start.run().await;
     let drop_id = new_drop(&shop, 1_000_000).await;
     let recorder = Recorder::new();
@@ -132,7 +132,7 @@ async fn disk_full_then_enlarged_as_a_limit_on_the_size_of_files() {
 async fn file_that_may_not_grow() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("data");
-    let mut start = Start::on(&format!("file:{}", directory.display())).with(&HOLD);
+    let mut start = Start::on(&format!("file:{}", directory.display())).quiet().with(&HOLD);
     // Else the first write above the limit would be a signal, and the end of the process.
     let ignoring = "trap '' XFSZ; exec \"$0\" \"$@\"";
     start.prefix = ["sh", "-c", ignoring].map(str::to_owned).to_vec();
@@ -169,7 +169,7 @@ async fn disk_full_then_enlarged_under_postgres() {
     seller.run(&place).await.unwrap();
     let moved = format!("ALTER DATABASE {} SET TABLESPACE small;", name_of(&database));
     seller.run(&moved).await.unwrap();
-    let shop = Start::on(&database.url()).with(&HOLD).run().await;
+    let shop = Start::on(&database.url()).quiet().with(&HOLD).run().await;
     let drop_id = new_drop(&shop, 1_000_000).await;
     let recorder = Recorder::new();
     let used = disk.used();
@@ -196,7 +196,8 @@ async fn pool_of_2_with_500_clients() {
     const DROPS: u32 = 25;
     const STOCK: u32 = 10;
     let database = database().await;
-    let shop = Start::on(&database.url()).with(&HOLD).with(&["--pool-size", "2"]).run().await;
+    let shop =
+        Start::on(&database.url()).quiet().with(&HOLD).with(&["--pool-size", "2"]).run().await;
     let recorder = Recorder::new();
     let witness = Witness::new(shop.api.clone(), &recorder);
     let counts = Counts::default();
@@ -249,7 +250,7 @@ async fn max_connections_reached() {
     let settings = [("max_connections", "20"), ("superuser_reserved_connections", "0")];
     let cluster = Cluster::private(&settings).await.unwrap();
     let database = cluster.database().await.unwrap();
-    let shop = Start::on(&database.url()).with(&HOLD).run().await;
+    let shop = Start::on(&database.url()).quiet().with(&HOLD).run().await;
     let drop_id = new_drop(&shop, 100).await;
     let recorder = Recorder::new();
     let witness = Witness::new(shop.api.clone(), &recorder);
@@ -293,7 +294,8 @@ async fn max_connections_reached() {
 async fn an_outsider_holding_the_drop_row() {
     let kept = Duration::from_secs(if is_long() { 30 } else { 5 });
     let database = database().await;
-    let shop = Start::on(&database.url()).with(&HOLD).with(&["--pool-size", "2"]).run().await;
+    let shop =
+        Start::on(&database.url()).quiet().with(&HOLD).with(&["--pool-size", "2"]).run().await;
     let (locked, other) = (new_drop(&shop, 100).await, new_drop(&shop, 100).await);
     let recorder = Recorder::new();
     let witness = Witness::new(shop.api.clone(), &recorder);

@@ -2,6 +2,7 @@
 
 mod api;
 mod cut;
+mod faketime;
 mod process;
 mod session;
 mod shop;
@@ -9,6 +10,7 @@ mod small_disk;
 
 pub(crate) use api::{Answer, Api};
 pub(crate) use cut::{Cut, Cutter};
+pub(crate) use faketime::FakeTime;
 pub(crate) use process::Process;
 pub(crate) use session::Session;
 pub(crate) use shop::{Shop, Start};

@@ -42,6 +42,17 @@ impl Start {
         self
     }
 
+    /// With this in its environment too.
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Without a line in its log for each of the faults that a test makes.
+    pub(crate) fn quiet(self) -> Self {
+        self.set("RUST_LOG", "off")
+    }
+
     /// Starts it and waits until it says where it listens.
     pub(crate) async fn run(&self) -> Shop {
         let mut process = Process::start(self.command());
