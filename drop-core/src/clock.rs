@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::model::Timestamp;
 
@@ -40,6 +41,38 @@ impl Clock for SystemClock {
         let now = chrono::Utc::now();
         // A machine whose clock stands outside the years 1 to 9999 opens no window at all.
         Timestamp::from_chrono(now).unwrap_or(Timestamp::MAX)
+    }
+
+    async fn sleep(&self, span: Duration) {
+        tokio::time::sleep(span).await;
+    }
+}
+
+/// A clock for timers: it goes on as fast as time passes and never jumps, whatever becomes of
+/// the machine's. What it tells is no date, only a distance from an earlier telling.
+#[derive(Clone, Copy, Debug)]
+pub struct SteadyClock {
+    began: Instant,
+}
+
+impl SteadyClock {
+    /// A clock that begins now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { began: Instant::now() }
+    }
+}
+
+impl Default for SteadyClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Clock for SteadyClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::EPOCH.saturating_add(self.began.elapsed())
     }
 
     async fn sleep(&self, span: Duration) {

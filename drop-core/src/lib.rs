@@ -38,7 +38,7 @@ mod service;
 pub mod store;
 mod sync;
 
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, SteadyClock, SystemClock};
 pub use error::{Cause, ServiceError, StoreError};
 pub use rules::{Amendment, Audit, Rejection};
 pub use runtime::{Update, Updates, Workers};

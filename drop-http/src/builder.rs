@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use drop_core::{Clock, DropService, SystemClock};
+use drop_core::{Clock, DropService, SteadyClock};
 use secrecy::SecretString;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -39,7 +39,7 @@ impl Builder {
     pub(crate) fn new(service: DropService) -> Self {
         Self {
             service,
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(SteadyClock::new()),
             admin_key: AdminKey::default(),
             cors: Cors::default(),
             reserves_per_minute: None,
@@ -139,7 +139,8 @@ impl Builder {
         self
     }
 
-    /// What the hub and the sockets sleep by. Default: [`SystemClock`].
+    /// What the hub and the sockets sleep by. Default: a [`SteadyClock`], so that the machine's
+    /// may be wrong.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;

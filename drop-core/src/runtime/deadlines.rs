@@ -1,6 +1,7 @@
 //! Which drop is to be settled when, and which are being settled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::time::Duration;
 
 use crate::model::{DropId, Timestamp};
@@ -16,13 +17,14 @@ pub(super) enum Origin {
     Swept,
 }
 
-type Entry = (DropId, Timestamp, Origin);
+type Item = (DropId, Timestamp, Origin);
 
-/// Deadlines to come, each once, and the drops whose lane has an expiry in it.
+/// Deadlines to come, each once and at the nearest time it was noted for, and the drops whose lane has an expiry in it.
 #[derive(Debug)]
 pub(super) struct Deadlines {
-    agenda: Agenda<Entry>,
-    known: BTreeSet<(DropId, Timestamp)>,
+    agenda: Agenda<Item>,
+    /// When each comes by this process's clock.
+    known: BTreeMap<(DropId, Timestamp), (Timestamp, Origin)>,
     /// The latest deadline that came up for a drop since its expiry went into the lane. One
     /// command per drop is in its lane at a time; it settles all that is due by then.
     in_lane: BTreeMap<DropId, (Timestamp, Origin)>,
@@ -30,13 +32,21 @@ pub(super) struct Deadlines {
 
 impl Deadlines {
     pub(super) fn new() -> Self {
-        Self { agenda: Agenda::new(), known: BTreeSet::new(), in_lane: BTreeMap::new() }
+        Self { agenda: Agenda::new(), known: BTreeMap::new(), in_lane: BTreeMap::new() }
     }
 
-    /// Notes a deadline that comes at `at` by this process's clock, unless it is known.
+    /// Notes a deadline that comes at `at` by this process's clock, unless it is known to come
+    /// as soon. A clock that was set, here or in the store, may have brought it nearer.
     pub(super) fn note(&mut self, at: Timestamp, id: DropId, deadline: Timestamp, origin: Origin) {
-        if !self.known.insert((id, deadline)) {
-            return;
+        match self.known.entry((id, deadline)) {
+            Entry::Occupied(known) if known.get().0 <= at => return,
+            Entry::Occupied(mut known) => {
+                let (later, origin) = known.insert((at, origin));
+                self.agenda.forget(later, (id, deadline, origin));
+            }
+            Entry::Vacant(place) => {
+                place.insert((at, origin));
+            }
         }
         if let Some((id, deadline, _)) = self.agenda.note(at, (id, deadline, origin)) {
             self.known.remove(&(id, deadline));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SteadyClock};
 use crate::model::HoldPolicy;
 use crate::rules::Batch;
 use crate::runtime::{Bus, Feed, Pace, Workers, Writer, WriterLimits};
@@ -38,7 +38,7 @@ impl Builder {
     fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(SteadyClock::new()),
             hold: HoldPolicy::default(),
             pace: Pace {
                 sweep: Duration::from_secs(5),
@@ -57,7 +57,7 @@ impl Builder {
         self
     }
 
-    /// What workers sleep by. Default: [`SystemClock`].
+    /// What workers sleep by. Default: a [`SteadyClock`], so that the machine's may be wrong.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;

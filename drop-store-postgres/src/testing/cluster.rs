@@ -87,7 +87,7 @@ impl Cluster {
         IN_MEMORY
             .get_or_try_init(async || match external()? {
                 Some(cluster) => Ok(cluster),
-                None => Self::make(Some(MEMORY), &[]).await,
+                None => Self::make(Some(MEMORY), &[], &[]).await,
             })
             .await
     }
@@ -109,7 +109,19 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError`] that says what is missing.
     pub async fn private(settings: &[(&str, &str)]) -> Result<Self, ClusterError> {
-        Self::make(None, settings).await
+        Self::make(None, settings, &[]).await
+    }
+
+    /// As [`Cluster::private`], with variables in the server's environment: another clock, by
+    /// `LD_PRELOAD`.
+    ///
+    /// # Errors
+    /// [`ClusterError`] that says what is missing.
+    pub async fn private_with(
+        settings: &[(&str, &str)],
+        environment: &[(&str, &str)],
+    ) -> Result<Self, ClusterError> {
+        Self::make(None, settings, environment).await
     }
 
     /// A private server whose files are in memory, as those of [`Cluster::in_memory`]: for kills,
@@ -119,16 +131,19 @@ impl Cluster {
     /// [`ClusterError`] that says what is missing.
     pub async fn private_in_memory(settings: &[(&str, &str)]) -> Result<Self, ClusterError> {
         let place = blocking(|| Ok(has_memory())).await?.then_some(MEMORY);
-        Self::make(place, settings).await
+        Self::make(place, settings, &[]).await
     }
 
     async fn make(
         place: Option<&'static str>,
         settings: &[(&str, &str)],
+        environment: &[(&str, &str)],
     ) -> Result<Self, ClusterError> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let settings: Vec<(String, String)> = SETTINGS.iter().chain(settings).map(owned).collect();
-        let private = blocking(move || make(place, &settings)).await?;
+        let environment: Vec<String> =
+            environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let private = blocking(move || make(place, &settings, environment)).await?;
         let options = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
             .username("postgres")
@@ -250,7 +265,11 @@ impl Cluster {
 }
 
 /// Makes a cluster and its guardian, and starts nothing yet.
-fn make(place: Option<&str>, settings: &[(String, String)]) -> Result<Private, ClusterError> {
+fn make(
+    place: Option<&str>,
+    settings: &[(String, String)],
+    environment: Vec<String>,
+) -> Result<Private, ClusterError> {
     let place = place.map_or_else(env::temp_dir, PathBuf::from);
     let directory = tempfile::Builder::new().prefix("drop-postgres-").tempdir_in(place)?;
     let programs = Programs::find(directory.path())?;
@@ -259,7 +278,11 @@ fn make(place: Option<&str>, settings: &[(String, String)]) -> Result<Private, C
     programs.initdb(&data)?;
     let settings: Vec<(&str, &str)> =
         settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let guardian = Guardian::start(directory.path(), &programs.server(&data, &settings))?;
+    let mut command = programs.server(&data, &settings);
+    if !environment.is_empty() {
+        command = std::iter::once("env".to_owned()).chain(environment).chain(command).collect();
+    }
+    let guardian = Guardian::start(directory.path(), &command)?;
     // From here on the guardian removes it.
     let directory: PathBuf = directory.keep();
     Ok(Private { guardian, port: AtomicU16::new(0), directory })

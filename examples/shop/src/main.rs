@@ -69,7 +69,7 @@ async fn run(
         .map_err(|error| format!("cannot listen on {bind}: {error}"))?;
     let address = listener.local_addr()?;
 
-    let store = stores::open(store).await?;
+    let store = stores::open(store, settings.pool_size).await?;
     let (service, workers) = DropService::builder_shared(store).hold(hold).build();
     let random_key = settings.admin_key().is_none().then(random_key).transpose()?;
     let admin_key = settings.admin_key().or(random_key.as_ref()).cloned().unwrap_or_default();

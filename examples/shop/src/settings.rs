@@ -1,6 +1,7 @@
 //! What the shop is told at start: flags, with environment variables behind them.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -30,6 +31,10 @@ pub(crate) struct Settings {
     /// Only from the environment, which other software shares: the store where --store is absent.
     #[arg(long, env = "DATABASE_URL", hide = true, hide_env_values = true)]
     database_url: Option<SecretString>,
+
+    /// Connections to PostgreSQL at most, and two more for hints of other instances.
+    #[arg(long, env = "DROP_POOL_SIZE", default_value = "10")]
+    pub(crate) pool_size: NonZeroU32,
 
     /// How long a unit is held, in seconds; fractions allowed.
     #[arg(long, env = "DROP_HOLD_SECONDS", default_value = "60")]
@@ -166,7 +171,7 @@ pub(crate) enum RateLimit {
     /// As often as it likes.
     Off,
     /// So many reserves and purchases a minute.
-    PerMinute(std::num::NonZeroU32, std::num::NonZeroU32),
+    PerMinute(NonZeroU32, NonZeroU32),
 }
 
 impl FromStr for RateLimit {
@@ -220,6 +225,7 @@ mod tests {
             (["--rate-limit", "30"], "neither off nor two counts"),
             (["--rate-limit", "0,0"], "neither off nor two counts"),
             (["--demo", "maybe"], "neither on nor off"),
+            (["--pool-size", "0"], "zero"),
             (["--cors-origin", "shop"], "not an origin"),
             (["--stroe", "memory"], "--store"),
         ] {

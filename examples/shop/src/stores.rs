@@ -1,5 +1,6 @@
 //! Opening the store that the settings name.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use drop_core::Store;
@@ -14,6 +15,7 @@ use crate::settings::StoreSetting;
 /// Opens it, whole, before anything is served.
 pub(crate) async fn open(
     setting: &StoreSetting,
+    pool_size: NonZeroU32,
 ) -> Result<Arc<dyn Store>, Box<dyn std::error::Error>> {
     match setting {
         StoreSetting::Memory => Ok(Arc::new(MemoryStore::new())),
@@ -24,7 +26,8 @@ pub(crate) async fn open(
         }
         #[cfg(feature = "postgres")]
         StoreSetting::Postgres(url) => {
-            Ok(Arc::new(PostgresStore::connect(url.expose_secret()).await?))
+            let builder = PostgresStore::builder(url.expose_secret())?;
+            Ok(Arc::new(builder.pool_size(pool_size.get()).connect().await?))
         }
         #[cfg(not(feature = "postgres"))]
         StoreSetting::Postgres(_) => Err("this shop was built without PostgreSQL".into()),

@@ -124,7 +124,7 @@ impl Medium for Disk {
 
 impl StorageBackend for Disk {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.state().cache.len() as u64)
+        u64::try_from(self.state().cache.len()).map_err(io::Error::other)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {

@@ -5,6 +5,7 @@
 //! `DROP_SEED=N` repeats the choices of an earlier run.
 
 mod accepted;
+mod clocks;
 mod crowd;
 mod deadline;
 mod differential;
@@ -13,7 +14,12 @@ mod inside;
 mod kills;
 mod late;
 mod pauses;
+mod network;
+mod pooler;
+mod resources;
 mod run;
+mod shoppers;
 mod stage;
 mod stops;
+mod verdict;
 mod witness;

@@ -24,6 +24,12 @@ impl Api {
         Self { client, origin: origin.to_owned(), key: key.to_owned() }
     }
 
+    /// One that opens a connection for each request.
+    pub(crate) fn unpooled(origin: &str, key: &str) -> Self {
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build();
+        Self { client: client.expect("a client"), ..Self::new(origin, key) }
+    }
+
     /// Asks, with the admin key; an error is a connection that broke.
     pub(crate) async fn ask(
         &self,

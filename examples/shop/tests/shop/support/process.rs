@@ -42,6 +42,11 @@ impl Process {
         assert!(sent.expect("sh").success(), "kill -{name} {pid}");
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("still running")
+    }
+
     /// Kills it at once and waits until it is gone.
     pub(crate) async fn kill(&mut self) {
         self.child.kill().await.expect("kill");

@@ -17,6 +17,10 @@ pub(crate) struct Start {
     pub(crate) arguments: Vec<String>,
     /// As many file descriptors, where not as many as the system gives.
     pub(crate) file_limit: Option<u32>,
+    /// The command that runs the shop's command, if any: `faketime`, `unshare`.
+    pub(crate) prefix: Vec<String>,
+    /// What is set in its environment.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Start {
@@ -24,13 +28,29 @@ impl Start {
     pub(crate) fn on(store: &str) -> Self {
         let arguments = ["--store", store, "--rate-limit", "off", "--demo", "off"];
         let arguments = arguments.into_iter().chain(["--admin-key", KEY, "--bind", "127.0.0.1:0"]);
-        Self { arguments: arguments.map(str::to_owned).collect(), file_limit: None }
+        Self {
+            arguments: arguments.map(str::to_owned).collect(),
+            file_limit: None,
+            prefix: Vec::new(),
+            environment: Vec::new(),
+        }
     }
 
     /// With these arguments too.
     pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
         self
+    }
+
+    /// With this in its environment too.
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Without a line in its log for each of the faults that a test makes.
+    pub(crate) fn quiet(self) -> Self {
+        self.set("RUST_LOG", "off")
     }
 
     /// Starts it and waits until it says where it listens.
@@ -56,7 +76,14 @@ impl Start {
                 shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), program]);
                 shell
             }
-            None => Command::new(program),
+            None => match self.prefix.split_first() {
+                Some((first, rest)) => {
+                    let mut command = Command::new(first);
+                    command.args(rest).arg(program);
+                    command
+                }
+                None => Command::new(program),
+            },
         };
         command.args(&self.arguments);
         for (name, _) in std::env::vars() {
@@ -65,6 +92,7 @@ impl Start {
                 command.env_remove(name);
             }
         }
+        command.envs(self.environment.iter().cloned());
         command
     }
 }
