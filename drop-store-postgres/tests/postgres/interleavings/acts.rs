@@ -165,6 +165,17 @@ impl Act {
         Ok(Answer::Deletion(store.delete_drop(cast.drop_id, force).await?))
     }
 
+    /// Does it to the model.
+    pub(crate) fn happen(self, drop: &mut Option<Model>, cast: &Cast) {
+        match (self.command(cast), drop.as_mut()) {
+            (Some(command), Some(model)) => {
+                model.apply(&batch(cast.drop_id, vec![command]), cast.at);
+            }
+            _ if self == Self::Delete => *drop = None,
+            _ => {}
+        }
+    }
+
     /// Whether the answer is right where this comes next, and what is done then; a drop that is
     /// deleted is none.
     pub(crate) fn explains(self, answer: &Answer, drop: &mut Option<Model>, cast: &Cast) -> bool {
