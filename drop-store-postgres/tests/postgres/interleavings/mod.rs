@@ -61,7 +61,9 @@ impl Stage {
         let cast = self.scenes.next().await;
         let users = is_long() || acts[0].meets_in_users(acts[1]);
         self.players.iter().for_each(|player| player.hold(users));
-        let merge = play(&mut self.players, acts, cast, &mut self.watch, script).await;
+        let merge =
+            play(&mut self.players, acts, cast, (&mut self.watch, self.scenes.time()), script)
+                .await;
         let checked = AssertUnwindSafe(self.scenes.check(acts, &cast, &merge)).catch_unwind().await;
         if let Err(panic) = checked {
             eprintln!("{:#?}\n{}", merge.steps, replay(self.isolation, acts, &merge.choices));

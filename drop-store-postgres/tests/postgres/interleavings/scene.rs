@@ -33,6 +33,11 @@ impl Scenes {
         Self { store, time, now: start(), portion, made: Vec::new() }
     }
 
+    /// The time of all its drops.
+    pub(crate) const fn time(&self) -> &ManualTime {
+        &self.time
+    }
+
     /// The way past every proxy.
     pub(crate) const fn store(&self) -> &PostgresStore {
         &self.store
@@ -102,8 +107,10 @@ impl Scenes {
         let orders = [[0, 1], [1, 0]];
         let explained = orders.iter().any(|order| {
             let mut model = Some(model_of(cast));
-            let answered =
-                order.iter().all(|who| acts[*who].explains(&merge.answers[*who], &mut model, cast));
+            let answered = order.iter().all(|who| {
+                let at = if merge.late == Some(*who) { cast.later() } else { cast.at };
+                acts[*who].explains(&merge.answers[*who], &mut model, cast, at)
+            });
             answered && is_left_by(&feed, model.as_ref(), cast)
         });
         assert!(explained, "neither order answers {:?} and leaves {feed:#?}", merge.answers);
