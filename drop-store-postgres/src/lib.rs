@@ -87,6 +87,7 @@ mod decode;
 mod fault;
 mod feed;
 mod hints;
+mod lease;
 mod literal;
 mod load;
 mod reader;

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::timeout;
 
 use crate::fault::{Fault, Phase};
+use crate::lease::Lease;
 use crate::literal::{Literal, spell};
 use crate::tries::Tries;
 
@@ -91,22 +92,22 @@ impl Server {
             Ok(Err(error)) => {
                 let fault = Fault::new(error, Phase::Opening);
                 if !fault.spares_connection() {
-                    connection.close_on_drop();
+                    connection.give_up();
                 }
                 Err(fault)
             }
             Err(_) => {
-                connection.close_on_drop();
+                connection.give_up();
                 Err(Fault::silent(Phase::Working))
             }
         }
     }
 
-    pub(crate) async fn acquire(
-        &self,
-    ) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Fault> {
+    pub(crate) async fn acquire(&self) -> Result<Lease, Fault> {
         // Whatever keeps the pool from giving a connection, nothing was asked of one.
-        self.pool.acquire().await.map_err(|error| Fault::new(error, Phase::Working))
+        let acquired = self.pool.acquire().await;
+        let connection = acquired.map_err(|error| Fault::new(error, Phase::Working))?;
+        Ok(Lease::new(connection, self.patience.answer))
     }
 }
 

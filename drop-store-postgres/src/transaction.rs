@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres};
@@ -10,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::fault::{Fault, Phase};
+use crate::lease::Lease;
 use crate::server::Server;
 
 /// An open transaction on a connection of the pool.
@@ -22,7 +22,7 @@ use crate::server::Server;
 /// closes the connection where that fails.
 #[derive(Debug)]
 pub(crate) struct Transaction {
-    connection: Option<PoolConnection<Postgres>>,
+    connection: Option<Lease>,
     patience: Duration,
     prepared: bool,
     phase: Phase,
@@ -120,21 +120,18 @@ impl Drop for Transaction {
         let Some(mut connection) = self.connection.take() else {
             return;
         };
-        let Ok(runtime) = Handle::try_current() else {
-            // Without a runtime nothing can be sent: closing the socket rolls back as well.
-            drop(connection.detach());
-            return;
-        };
         if self.broken {
-            connection.close_on_drop();
+            connection.give_up();
             return;
         }
+        // Without a runtime nothing can be sent: the connection is closed, which rolls back too.
+        let Ok(runtime) = Handle::try_current() else { return };
         let patience = self.patience;
         // The pool's own connections come back in the same way, in a task of their own.
         runtime.spawn(async move {
             let undone = sqlx::raw_sql("ROLLBACK").execute(&mut *connection);
             if !matches!(timeout(patience, undone).await, Ok(Ok(_))) {
-                connection.close_on_drop();
+                connection.give_up();
             }
         });
     }

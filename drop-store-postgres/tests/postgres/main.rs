@@ -6,6 +6,7 @@ mod faults;
 mod hints;
 mod interleavings;
 mod kit;
+mod network;
 mod plans;
 mod races;
 mod sales;

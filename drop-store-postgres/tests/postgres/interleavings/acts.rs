@@ -7,7 +7,7 @@ use drop_core::store::Deletion;
 use drop_core::{Store, StoreError};
 use drop_store_postgres::PostgresStore;
 
-use crate::kit::{batch, forget, name, plain, purchase, release, reserve, try_one, units};
+use crate::kit::{batch, forget, name, plain, purchase, release, reserve, seconds, try_one, units};
 
 /// A drop of two units in which Ann holds one until later and Lena's hold has lapsed this very
 /// moment: one unit is for sale.
@@ -24,6 +24,11 @@ impl Cast {
     /// A name of this drop only: no instance has met it.
     pub(crate) fn name(drop_id: DropId, who: &str) -> String {
         format!("{who}{}", drop_id.get())
+    }
+
+    /// A second later, for who waited for the lock.
+    pub(crate) fn later(&self) -> Timestamp {
+        self.at.saturating_add(seconds(1))
     }
 
     fn of(&self, who: &str) -> String {
@@ -165,9 +170,26 @@ impl Act {
         Ok(Answer::Deletion(store.delete_drop(cast.drop_id, force).await?))
     }
 
+    /// Does it to the model.
+    pub(crate) fn happen(self, drop: &mut Option<Model>, cast: &Cast) {
+        match (self.command(cast), drop.as_mut()) {
+            (Some(command), Some(model)) => {
+                model.apply(&batch(cast.drop_id, vec![command]), cast.at);
+            }
+            _ if self == Self::Delete => *drop = None,
+            _ => {}
+        }
+    }
+
     /// Whether the answer is right where this comes next, and what is done then; a drop that is
     /// deleted is none.
-    pub(crate) fn explains(self, answer: &Answer, drop: &mut Option<Model>, cast: &Cast) -> bool {
+    pub(crate) fn explains(
+        self,
+        answer: &Answer,
+        drop: &mut Option<Model>,
+        cast: &Cast,
+        at: Timestamp,
+    ) -> bool {
         let no_such_drop = Outcome::Rejected(Rejection::DropNotFound);
         match (answer, drop.as_mut()) {
             (Answer::Outcome(outcome), None) => *outcome == no_such_drop,
@@ -179,7 +201,7 @@ impl Act {
                 let nobody = Outcome::Rejected(Rejection::UserNotFound);
                 let fresh = self == Self::ForgetFresh;
                 let command = if fresh && *outcome == nobody { Command::Expire } else { command };
-                let mut answers = model.apply(&batch(cast.drop_id, vec![command]), cast.at);
+                let mut answers = model.apply(&batch(cast.drop_id, vec![command]), at);
                 let expected = answers.pop().unwrap();
                 let none = ModelAnswer::Rejected(Rejection::UserNotFound);
                 expected.agrees_with(outcome)
@@ -193,7 +215,7 @@ impl Act {
             }
             (Answer::Deletion(deletion), None) => *deletion == Deletion::NotFound,
             (Answer::Deletion(deletion), Some(model)) => {
-                let (_, held, sold) = model.counts(0, cast.at);
+                let (_, held, sold) = model.counts(0, at);
                 let refused = self == Self::DeleteGently && held + sold > 0;
                 if !refused {
                     *drop = None;

@@ -27,6 +27,8 @@ pub(crate) struct Merge {
     pub(crate) steps: Vec<String>,
     /// How often one waited for the other's lock.
     pub(crate) waits: usize,
+    /// Who waited for the drop's lock while the time went on to [`Cast::later`].
+    pub(crate) late: Option<usize>,
 }
 
 /// Where a player stands between two steps.
@@ -115,7 +117,7 @@ pub(crate) async fn play(
     players: &mut [Player; 2],
     acts: [Act; 2],
     cast: Cast,
-    watch: &mut PgConnection,
+    (watch, time): (&mut PgConnection, &ManualTime),
     script: &[usize],
 ) -> Merge {
     let [first, second] = players;
@@ -128,7 +130,7 @@ pub(crate) async fn play(
     for who in [0, 1] {
         states[who] = players[who].settle(&mut tasks[who], &mut answers[who], 0, watch).await;
     }
-    let (mut choices, mut steps, mut waits) = (Vec::new(), Vec::new(), 0);
+    let (mut choices, mut steps, mut waits, mut late) = (Vec::new(), Vec::new(), 0, None);
     loop {
         let ready: Vec<usize> =
             (0..2).filter(|who| matches!(states[*who], State::Ready(_))).collect();
@@ -146,11 +148,18 @@ pub(crate) async fn play(
         let State::Ready(held) = std::mem::replace(&mut states[who], State::Done) else {
             unreachable!()
         };
+        let opens = held.step().is_begin();
         steps.push(format!("{}: {}", ["A", "B"][who], held.step().label()));
         held.release();
         let rival = players[other].backend;
         states[who] = players[who].settle(&mut tasks[who], &mut answers[who], rival, watch).await;
-        waits += usize::from(matches!(states[who], State::Blocked));
+        let waited = matches!(states[who], State::Blocked);
+        waits += usize::from(waited);
+        if waited && opens {
+            // What it reads of the time is to be read behind the lock.
+            time.set_time(cast.later()).await.unwrap();
+            late = Some(who);
+        }
         if matches!(states[other], State::Blocked) {
             let rival = players[who].backend;
             states[other] =
@@ -158,5 +167,8 @@ pub(crate) async fn play(
         }
     }
     let answers = answers.map(|answer| answer.unwrap());
-    Merge { answers, choices, steps, waits }
+    if late.is_some() {
+        time.set_time(cast.at).await.unwrap();
+    }
+    Merge { answers, choices, steps, waits, late }
 }

@@ -1,10 +1,11 @@
 //! Drops to play on, made in portions, and what is to be true of each afterwards.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use drop_core::Store;
 use drop_core::conformance::{Model, Rows};
-use drop_core::model::{DropId, ReservationId, Revision, Timestamp};
+use drop_core::model::{DropId, ReservationId, Revision, Timestamp, Units};
 use drop_core::rules::{Change, Outcome};
 use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::ManualTime;
@@ -12,21 +13,34 @@ use futures::future::join_all;
 
 use super::acts::{Act, Cast};
 use super::merge::Merge;
-use crate::kit::{assert_sound, batch, hold, plain, reserve, seconds};
+use crate::kit::{assert_sound, batch, hold, plain, reserve, seconds, start};
 
 /// Makes drops on a database of its own, past every proxy.
 pub(crate) struct Scenes {
     store: PostgresStore,
     time: ManualTime,
     now: Timestamp,
+    portion: usize,
     made: Vec<Cast>,
 }
 
 impl Scenes {
-    const PORTION: usize = 40;
+    /// So many drops at a time; the time stands still until they are used up.
+    pub(crate) async fn new(time: ManualTime, portion: usize) -> Self {
+        const PATIENCE: Duration = Duration::from_secs(60);
+        let builder = time.builder().acquire_timeout(PATIENCE).lock_timeout(PATIENCE);
+        let store = builder.answer_timeout(PATIENCE).connect().await.unwrap();
+        Self { store, time, now: start(), portion, made: Vec::new() }
+    }
 
-    pub(crate) fn new(store: PostgresStore, time: ManualTime, now: Timestamp) -> Self {
-        Self { store, time, now, made: Vec::new() }
+    /// The time of all its drops.
+    pub(crate) const fn time(&self) -> &ManualTime {
+        &self.time
+    }
+
+    /// The way past every proxy.
+    pub(crate) const fn store(&self) -> &PostgresStore {
+        &self.store
     }
 
     /// A drop that nobody has played on.
@@ -36,7 +50,7 @@ impl Scenes {
         }
         let store = &self.store;
         let new = plain(2);
-        let made = join_all((0..Self::PORTION).map(|_| store.create_drop(&new))).await;
+        let made = join_all((0..self.portion).map(|_| store.create_drop(&new))).await;
         let ids: Vec<DropId> = made.into_iter().map(|made| made.unwrap().id).collect();
         let lenas = self.holds(&ids, "lena").await;
         self.pass(30).await;
@@ -61,25 +75,42 @@ impl Scenes {
         self.time.set_time(self.now).await.unwrap();
     }
 
-    /// I1 to I8 of a drop that was played on: recounted, replayed, and as one of the two orders
-    /// would have left and answered it.
-    pub(crate) async fn check(&self, acts: [Act; 2], cast: &Cast, merge: &Merge) {
+    /// The whole feed of a drop, once counters, rows and feed agree; empty where it is deleted.
+    async fn sound_feed(&self, cast: &Cast) -> Vec<Arc<Change>> {
         let audit = self.store.audit(cast.drop_id).await.unwrap();
-        // The feed is the whole one: a change that does not fit on the one before panics.
         let feed = self.store.changes(cast.drop_id, Revision::ZERO, 1000).await.unwrap();
         assert_eq!(audit.is_some(), !feed.is_empty());
         if audit.is_some() {
             assert_sound(&self.store, cast.drop_id).await;
+            // A change that does not fit on the one before panics.
             for (id, row) in Rows::replay(&feed).unwrap().reservations {
                 let stored = self.store.reservation(id).await.unwrap().unwrap();
                 assert_eq!(stored.reservation, row);
             }
         }
+        feed
+    }
+
+    /// Whether a drop is sound and as it was made, or as one act has left it.
+    pub(crate) async fn is_after(&self, act: Option<Act>, cast: &Cast) -> bool {
+        let mut model = Some(model_of(cast));
+        if let Some(act) = act {
+            act.happen(&mut model, cast);
+        }
+        is_left_by(&self.sound_feed(cast).await, model.as_ref(), cast)
+    }
+
+    /// I1 to I8 of a drop that was played on: recounted, replayed, and as one of the two orders
+    /// would have left and answered it.
+    pub(crate) async fn check(&self, acts: [Act; 2], cast: &Cast, merge: &Merge) {
+        let feed = self.sound_feed(cast).await;
         let orders = [[0, 1], [1, 0]];
         let explained = orders.iter().any(|order| {
             let mut model = Some(model_of(cast));
-            let answered =
-                order.iter().all(|who| acts[*who].explains(&merge.answers[*who], &mut model, cast));
+            let answered = order.iter().all(|who| {
+                let at = if merge.late == Some(*who) { cast.later() } else { cast.at };
+                acts[*who].explains(&merge.answers[*who], &mut model, cast, at)
+            });
             answered && is_left_by(&feed, model.as_ref(), cast)
         });
         assert!(explained, "neither order answers {:?} and leaves {feed:#?}", merge.answers);
@@ -108,8 +139,7 @@ fn is_left_by(feed: &[Arc<Change>], model: Option<&Model>, cast: &Cast) -> bool 
     let stock = rows.variants_at(cast.at)[0].stock;
     rows.revision.get() == model.revision()
         && *rows.terms == *model.terms()
-        && [stock.total(), stock.held(), stock.sold()].map(|units| units.get())
-            == [total, held, sold]
+        && [stock.total(), stock.held(), stock.sold()].map(Units::get) == [total, held, sold]
         && rows.reservations.len() == model.rows().len()
         && rows.reservations.values().zip(model.rows()).all(|(row, expected)| expected.is(row))
 }
