@@ -127,6 +127,8 @@ impl Suite {
             .current_dir(&workshop.copy)
             .env("CARGO_BUILD_BUILD_DIR", builds)
             .env("CARGO_TARGET_DIR", workshop.own.join("target"))
+            // One small change after the other.
+            .env("CARGO_INCREMENTAL", "1")
             // A suite's share of every run, and no evidence of a broken tree.
             .env_remove("DROP_LONG")
             .env_remove("DROP_EVIDENCE");
