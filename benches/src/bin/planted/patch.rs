@@ -15,12 +15,15 @@ pub(crate) struct Patch {
     pub(crate) guard: String,
     /// The cheapest suite that convicts it.
     pub(crate) expect: String,
+    /// The test of that suite that is expected to, where one is named: it is asked first.
+    pub(crate) test: Option<String>,
     /// The files that it changes.
     pub(crate) touches: Vec<PathBuf>,
 }
 
 impl Patch {
-    /// Reads a patch with its head: lines `# title:`, `# guard:` and `# expect:` before the diff.
+    /// Reads a patch with its head: lines `# title:`, `# guard:`, `# expect:`
+    /// and perhaps `# test:` before the diff.
     pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, String> {
         let head = |word: &str| {
             let mut lines = text.lines().take_while(|line| line.starts_with('#'));
@@ -42,6 +45,7 @@ impl Patch {
             title: head("title")?,
             guard: head("guard")?,
             expect: head("expect")?,
+            test: head("test").ok(),
             touches,
         })
     }

@@ -88,11 +88,16 @@ impl Suite {
         patch.touches.iter().any(|file| self.crates.iter().any(|name| file.starts_with(name)))
     }
 
-    /// Builds and runs it, up to its first failure.
+    /// Builds and runs it, or of it only the tests of that name, up to the first failure.
     ///
     /// # Errors
     /// When it does not build: that is no conviction.
-    pub(crate) fn run(&self, workshop: &Workshop, label: &str) -> Result<Verdict, String> {
+    pub(crate) fn run(
+        &self,
+        workshop: &Workshop,
+        label: &str,
+        only: Option<&str>,
+    ) -> Result<Verdict, String> {
         let log = workshop.own.join(format!("{label}--{}.log", self.name));
         let mut log = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let told = |error: std::io::Error| format!("{}: {error}", self.name);
@@ -102,7 +107,11 @@ impl Suite {
             return Err(format!("{label}: {} does not build\n{why}", self.name));
         }
         let mut command = self.cargo(workshop);
-        command.arg("--").args(self.filter);
+        command.arg("--");
+        match only {
+            Some(test) => command.arg(test),
+            None => command.args(self.filter),
+        };
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(log.try_clone().map_err(told)?);
         // A group of its own, so that all of it can be ended.

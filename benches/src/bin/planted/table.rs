@@ -78,6 +78,7 @@ mod tests {
             title: format!("{name} is gone"),
             guard: "rules".to_owned(),
             expect: "rules".to_owned(),
+            test: None,
             touches: Vec::new(),
         };
         let mut table = Table::default();
