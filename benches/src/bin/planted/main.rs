@@ -109,7 +109,8 @@ fn list(root: &std::path::Path, all: &[Patch]) -> Result<(), String> {
     for patch in all {
         tree.plant(patch)?;
         tree.uproot(patch)?;
-        println!("{} ({}, {}): {}", patch.name, patch.guard, patch.expect, patch.title);
+        let expect = patch.expect.join(" ");
+        println!("{} ({}, {expect}): {}", patch.name, patch.guard, patch.title);
     }
     Ok(())
 }
@@ -143,7 +144,7 @@ fn suites_for(args: &Args, patch: &Patch) -> Result<Vec<&'static Suite>, String>
         return Ok(SUITES.iter().filter(|suite| suite.sees(patch)).collect());
     }
     if args.suites.is_empty() {
-        return Ok(vec![named(&patch.expect)?]);
+        return patch.expect.iter().map(|name| named(name)).collect();
     }
     let asked = args.suites.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?;
     Ok(SUITES.iter().filter(|suite| asked.iter().any(|asked| asked.name == suite.name)).collect())
@@ -196,6 +197,7 @@ fn show(
     let mut verdicts = BTreeMap::new();
     for suite in suites {
         let since = Instant::now();
+        let hint = hint.filter(|_| patch.expect.first().is_some_and(|name| name == suite.name));
         let mut verdict = suite.run(workshop, &patch.name, hint)?;
         if hint.is_some() && verdict == Verdict::Passed {
             verdict = suite.run(workshop, &patch.name, None)?;

@@ -34,14 +34,28 @@ const HTTP: &str = "drop-http";
 pub(crate) const SUITES: &[Suite] = &[
     Suite::new("rules", &["--test", "core"], &[CORE, MEMORY]),
     Suite::new("unit", &["--lib"], &[CORE, MEMORY, POSTGRES, HTTP]),
-    Suite::new("memory", &["--test", "memory"], &[CORE, MEMORY]),
+    Suite {
+        filter: &["--skip", "simulation"],
+        ..Suite::new("memory", &["--test", "memory"], &[CORE, MEMORY])
+    },
     Suite {
         loom: true,
         filter: &["loom_models"],
         ..Suite::new("loom", &["--lib"], &[CORE, MEMORY])
     },
     Suite::new("http", &["--test", "http"], &[CORE, MEMORY, HTTP]),
-    Suite::new("postgres", &["--test", "postgres"], &[CORE, POSTGRES]),
+    Suite {
+        filter: &["simulation"],
+        ..Suite::new("simulation", &["--test", "memory"], &[CORE, MEMORY])
+    },
+    Suite {
+        filter: &["--skip", "interleavings"],
+        ..Suite::new("postgres", &["--test", "postgres"], &[CORE, POSTGRES])
+    },
+    Suite {
+        filter: &["interleavings"],
+        ..Suite::new("interleavings", &["--test", "postgres"], &[CORE, POSTGRES])
+    },
     Suite {
         filter: &["crash", "herd", "lifecycle"],
         ..Suite::new("shop", &["--test", "shop"], &[CORE, MEMORY, POSTGRES, HTTP])

@@ -77,7 +77,8 @@ impl StateMachineTest for Histories {
 
 #[test]
 fn same_answers_same_rows_same_feed() {
-    let number = |name| std::env::var(name).ok().map(|text: String| text.parse().expect("a number"));
+    let number =
+        |name| std::env::var(name).ok().map(|text: String| text.parse().expect("a number"));
     let first: u64 = number("DROP_SEED").unwrap_or(1);
     let cases = number("DROP_CASES").unwrap_or(if is_long() { 10_000 } else { 200 });
     println!("seeds {first} to {}", first + cases - 1);

@@ -63,7 +63,10 @@ pub(super) enum Pass {
     On(Duration),
     Back(Duration),
     /// To a deadline of some hold, or an edge of some window, and so many ticks more.
-    To { which: Index, ticks: i64 },
+    To {
+        which: Index,
+        ticks: i64,
+    },
 }
 
 /// A part of each list.
@@ -159,13 +162,14 @@ fn amendments() -> impl Strategy<Value = Amendment> {
         .prop_map(|limit| Amendment { limit: Some(limit.map(units)), ..Amendment::default() });
     let price = prices()
         .prop_map(|price| Amendment { price: Some(price.parse().unwrap()), ..Default::default() });
-    let window = (option::of(0..10_u64), option::of(option::of(0..30_u64))).prop_map(
-        |(opens, closes)| Amendment {
-            starts_at: opens.map(|opens| after(START, opens)),
-            ends_at: closes.map(|closes| closes.map(|closes| after(START, closes))),
-            ..Amendment::default()
-        },
-    );
+    let window =
+        (option::of(0..10_u64), option::of(option::of(0..30_u64))).prop_map(|(opens, closes)| {
+            Amendment {
+                starts_at: opens.map(|opens| after(START, opens)),
+                ends_at: closes.map(|closes| closes.map(|closes| after(START, closes))),
+                ..Amendment::default()
+            }
+        });
     prop_oneof![name, total, variants, limit, price, window]
 }
 
@@ -181,8 +185,14 @@ fn passes() -> impl Strategy<Value = Pass> {
 fn looks() -> impl Strategy<Value = Look> {
     let picks = (any::<Index>(), any::<Index>(), users());
     (picks, any::<bool>(), 0..5_usize, 0..9_u64, 0..6_usize).prop_map(
-        |((drop, row, user), from, status, since, limit)| {
-            Look { drop, row, user, from, status, since, limit }
+        |((drop, row, user), from, status, since, limit)| Look {
+            drop,
+            row,
+            user,
+            from,
+            status,
+            since,
+            limit,
         },
     )
 }

@@ -37,6 +37,7 @@ pub(super) fn seen() -> BTreeMap<(&'static str, String), u64> {
 /// What was counted, as a table.
 pub(super) fn table() -> String {
     let rows = seen();
-    let rows = rows.iter().map(|((asked, told), times)| format!("| {asked} | {told} | {times} |\n"));
+    let rows =
+        rows.iter().map(|((asked, told), times)| format!("| {asked} | {told} | {times} |\n"));
     format!("| command | answer | times |\n| --- | --- | --- |\n{}", rows.collect::<String>())
 }
