@@ -161,6 +161,16 @@ mod tests {
     }
 
     #[test]
+    fn a_silent_server_is_unknown_only_once_commit_was_sent() {
+        for phase in [Phase::Opening, Phase::Working] {
+            let fault = Fault::silent(phase);
+            assert!(matches!(fault, Fault::Final(StoreError::Unavailable(_))), "{phase:?}");
+        }
+        let fault = Fault::silent(Phase::Committing);
+        assert!(matches!(fault, Fault::Final(StoreError::Unknown(_))));
+    }
+
+    #[test]
     fn a_cut_connection_is_unknown_only_once_commit_was_sent() {
         let cut = || sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
         assert!(matches!(Fault::new(cut(), Phase::Opening), Fault::Stale(_)));

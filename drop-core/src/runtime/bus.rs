@@ -112,3 +112,43 @@ impl Bus {
         self.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Bus, Change, DropId, Published, Revision, Update, Updates};
+    use crate::model::{DropTerms, NewDrop, Timestamp, Units};
+
+    fn change(revision: u64) -> Arc<Change> {
+        let terms = DropTerms::new("Air One", "149.99", Default::default()).unwrap();
+        let new = NewDrop::plain(terms, Units::ONE).unwrap();
+        let first = Change::created(DropId::new(1).unwrap(), &new, Timestamp::EPOCH);
+        Arc::new(Change { revision: Revision::new(revision), ..first })
+    }
+
+    async fn told(updates: &mut Updates) -> u64 {
+        match updates.next().await {
+            Some(Update::Changed(change)) => change.revision.get(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn each_change_is_told_once_and_none_before_the_one_before_it() {
+        let (bus, _gaps) = Bus::new(16);
+        let mut updates = bus.subscribe();
+        assert_eq!(bus.publish(&change(4)), Published::Sent, "nobody knew the drop");
+        assert_eq!(bus.publish(&change(4)), Published::Repeated);
+        assert_eq!(bus.publish(&change(3)), Published::Repeated);
+        assert_eq!(bus.publish(&change(6)), Published::Gap);
+        assert_eq!(bus.head(change(1).drop_id), Some(Revision::new(4)));
+        assert_eq!(bus.publish(&change(5)), Published::Sent);
+        assert_eq!(bus.publish(&change(6)), Published::Sent);
+        for expected in 4..=6 {
+            assert_eq!(told(&mut updates).await, expected);
+        }
+        bus.forget(change(1).drop_id);
+        assert!(matches!(updates.next().await, Some(Update::Deleted(_))), "nothing between");
+    }
+}

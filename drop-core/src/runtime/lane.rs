@@ -188,3 +188,32 @@ mod loom_models {
         });
     }
 }
+
+#[cfg(all(test, not(drop_loom)))]
+mod tests {
+    use super::{Lane, Refused};
+
+    #[test]
+    fn what_is_put_back_comes_first_and_in_its_order() {
+        let lane = Lane::new();
+        for item in 1..=4 {
+            assert_eq!(lane.enter(item, 8), Ok(item == 1), "one drainer");
+        }
+        assert_eq!(lane.take(2), Some(vec![1, 2]));
+        lane.put_back(vec![1, 2]);
+        assert_eq!(lane.take(8), Some(vec![1, 2, 3, 4]));
+        assert!(!lane.is_idle());
+        assert_eq!(lane.take(8), None);
+        assert!(lane.is_idle());
+    }
+
+    #[test]
+    fn a_full_lane_refuses() {
+        let lane = Lane::new();
+        assert_eq!(lane.enter(1, 2), Ok(true));
+        assert_eq!(lane.enter(2, 2), Ok(false));
+        assert_eq!(lane.enter(3, 2), Err(Refused::Full));
+        assert_eq!(lane.abandon(), [1, 2]);
+        assert_eq!(lane.enter(4, 2), Ok(true), "abandoned, and so idle");
+    }
+}

@@ -71,3 +71,30 @@ impl<T> Lanes<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(all(test, not(drop_loom)))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Lanes;
+    use crate::model::DropId;
+
+    #[test]
+    fn a_lane_in_use_is_not_retired() {
+        let lanes: Lanes<u32> = Lanes::new();
+        let id = DropId::new(1).unwrap();
+        let same = |lane| Arc::ptr_eq(&lanes.lane(id).unwrap(), &lane);
+        let lane = lanes.lane(id).unwrap();
+        // Somebody was given it and is about to enter.
+        let entering = lanes.lane(id).unwrap();
+        lanes.retire(id, &lane);
+        assert!(same(entering));
+        // Somebody drains it.
+        assert_eq!(lane.enter(1, 8), Ok(true));
+        lanes.retire(id, &lane);
+        assert!(same(lane.clone()));
+        assert_eq!((lane.take(8), lane.take(8)), (Some(vec![1]), None));
+        lanes.retire(id, &lane);
+        assert!(!same(lane), "idle, and known to its drainer only");
+    }
+}

@@ -133,3 +133,51 @@ async fn an_instance_whose_clock_jumps_back_settles_with_the_next_sweep() {
     }
     assert_eq!(settled(&store, id).await, 1, "at {clock:?}");
 }
+
+#[tokio::test]
+async fn deadlines_that_were_missed_are_looked_up() {
+    let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
+    let store = MemoryStore::with_clock(clock.clone());
+    let builder = DropService::builder(store.clone()).hold(HoldPolicy::seconds(10));
+    let builder = builder.clock(clock.clone()).sweep_every(1000 * SECOND).subscriber_capacity(2);
+    let (service, workers) = builder.build();
+    let mut drops = Vec::new();
+    for _ in 0..8 {
+        let terms = service.terms("Air One", "149.99").unwrap();
+        let new = NewDrop::plain(terms, Units::MAX).unwrap();
+        drops.push(service.create_drop(new).await.unwrap().id);
+    }
+    tokio::spawn(workers.run(CancellationToken::new()));
+    rest().await;
+    // All at once: more changes than are kept for a subscriber who comes to hear of them after.
+    let all = drops.iter().map(|id| service.reserve(*id, Reserve::one("ann")));
+    for reserved in futures::future::join_all(all).await {
+        reserved.unwrap();
+    }
+    rest().await;
+    clock.advance(10 * SECOND).await;
+    rest().await;
+    for id in drops {
+        assert_eq!(settled(&store, id).await, 1, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn an_expiry_that_comes_before_its_deadline_comes_again() {
+    let (store, clock, service, id) = stocked(HoldPolicy::seconds(10)).await;
+    // These workers' time is their own, and runs ahead of the store's.
+    let ahead = Arc::new(ManualClock::new(Timestamp::EPOCH));
+    let _working = work(&store, &ahead);
+    rest().await;
+    service.reserve(id, Reserve::one("ann")).await.unwrap();
+    rest().await;
+    for _ in 0..3 {
+        ahead.advance(10 * SECOND).await;
+        rest().await;
+        assert_eq!(settled(&store, id).await, 0);
+    }
+    clock.advance(10 * SECOND).await;
+    ahead.advance(10 * SECOND).await;
+    rest().await;
+    assert_eq!(settled(&store, id).await, 1);
+}

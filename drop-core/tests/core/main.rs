@@ -2,6 +2,7 @@
 
 mod bazaar;
 mod clean;
+mod contradictions;
 mod decide;
 mod expiry;
 mod failure_modes;

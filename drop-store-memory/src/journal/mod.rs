@@ -15,3 +15,5 @@ pub use file_store::FileStore;
 
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod tampered;

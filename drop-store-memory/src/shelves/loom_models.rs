@@ -129,3 +129,39 @@ fn a_user_is_deleted_while_reserving() {
         sound(&shelves, id);
     });
 }
+
+/// Two drops that are created at once are two.
+#[test]
+fn two_drops_are_created_at_once() {
+    loom::model(|| {
+        let (shelves, _, first) = shelves(1);
+        let create = |shelves: &Shelves| {
+            let terms = DropTerms::new("Air Two", "149.99", Default::default()).unwrap();
+            shelves.create(&NewDrop::plain(terms, Units::ONE).unwrap()).unwrap().id
+        };
+        let other = {
+            let shelves = shelves.clone();
+            thread::spawn(move || create(&shelves))
+        };
+        let second = create(&shelves);
+        let third = other.join().unwrap();
+        assert!(first != second && second != third && third != first);
+        assert_eq!(shelves.all().len(), 3);
+    });
+}
+
+/// Deleting a drop against reserving in it: one of them comes first.
+#[test]
+fn a_drop_is_deleted_while_reserving() {
+    loom::model(|| {
+        let (shelves, _, id) = shelves(1);
+        let other = {
+            let shelves = shelves.clone();
+            thread::spawn(move || reserve(&shelves, id, "ann"))
+        };
+        let deletion = shelves.delete_drop(id, false).unwrap();
+        let held = matches!(other.join().unwrap(), Outcome::Done(_));
+        assert_eq!(held, deletion == drop_core::store::Deletion::Refused, "{deletion:?}");
+        assert_eq!(held, shelves.shelf(id).is_some());
+    });
+}

@@ -3,6 +3,7 @@
 mod cluster;
 mod conformance;
 mod faults;
+mod guards;
 mod hints;
 mod interleavings;
 mod kit;

@@ -5,17 +5,19 @@ use std::time::{Duration, SystemTime};
 
 /// How it is used.
 pub(crate) const USAGE: &str = "\
-usage: planted [--all] [--rotate N [--seed S]] [--part I/N] [--only NAME]... [--suite NAME]...
+usage: planted [--list] [--all] [--rotate N [--seed S]] [--part I/N] [--only NAME]... [--suite NAME]...
        [--limit SECONDS] [--unchecked]
 
 Plants bugs, each a patch of .ci/planted, into a copy of the tree, and runs the tests on it.
 Each bug is shown to the suite that is expected to convict it; with --all to every suite that
 runs what it changes, with --suite to these. --rotate takes N of the bugs, others each day.
-First the suites are run without any bug; --unchecked leaves that out.";
+First the suites are run without any bug; --unchecked leaves that out. --list runs nothing: it
+shows that every patch applies.";
 
 /// The arguments, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Args {
+    pub(crate) list: bool,
     pub(crate) all: bool,
     pub(crate) rotate: Option<usize>,
     pub(crate) seed: u64,
@@ -32,6 +34,7 @@ impl Args {
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut args = Self {
+            list: false,
             all: false,
             rotate: None,
             seed: today.as_secs() / (24 * 60 * 60),
@@ -44,6 +47,7 @@ impl Args {
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or(format!("{word} wants a value\n{USAGE}"));
             match word.as_str() {
+                "--list" => args.list = true,
                 "--all" => args.all = true,
                 "--unchecked" => args.checked = false,
                 "--rotate" => args.rotate = Some(number(&value()?)?),

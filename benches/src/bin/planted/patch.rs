@@ -13,14 +13,17 @@ pub(crate) struct Patch {
     pub(crate) title: String,
     /// Which guard is taken away.
     pub(crate) guard: String,
-    /// The cheapest suite that convicts it.
-    pub(crate) expect: String,
+    /// The suites that have to convict it, the cheapest first.
+    pub(crate) expect: Vec<String>,
+    /// The test of the first of them that is expected to, where one is named: it is asked first.
+    pub(crate) test: Option<String>,
     /// The files that it changes.
     pub(crate) touches: Vec<PathBuf>,
 }
 
 impl Patch {
-    /// Reads a patch with its head: lines `# title:`, `# guard:` and `# expect:` before the diff.
+    /// Reads a patch with its head: lines `# title:`, `# guard:`, `# expect:`
+    /// and perhaps `# test:` before the diff.
     pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, String> {
         let head = |word: &str| {
             let mut lines = text.lines().take_while(|line| line.starts_with('#'));
@@ -41,7 +44,8 @@ impl Patch {
             file: file.to_owned(),
             title: head("title")?,
             guard: head("guard")?,
-            expect: head("expect")?,
+            expect: head("expect")?.split_whitespace().map(str::to_owned).collect(),
+            test: head("test").ok(),
             touches,
         })
     }
@@ -77,16 +81,17 @@ mod tests {
     use super::Patch;
     use crate::suite::SUITES;
 
-    const TEXT: &str = "# title: no lock\n# guard: transaction\n# expect: postgres\n\
+    const TEXT: &str = "# title: no lock\n# guard: transaction\n# expect: postgres shop\n\
         diff --git a/x/y.rs b/x/y.rs\n--- a/x/y.rs\n+++ b/x/y.rs\n@@ -1 +1 @@\n-a\n+b\n";
 
     #[test]
     fn a_patch_says_what_is_broken() {
         let patch = Patch::parse(Path::new("dir/no-lock.patch"), TEXT).unwrap();
         assert_eq!((patch.name.as_str(), patch.title.as_str()), ("no-lock", "no lock"));
-        assert_eq!((patch.guard.as_str(), patch.expect.as_str()), ("transaction", "postgres"));
+        assert_eq!(patch.guard, "transaction");
+        assert_eq!(patch.expect, ["postgres", "shop"]);
         assert_eq!(patch.touches, [Path::new("x/y.rs")]);
-        for line in ["# title: no lock\n", "# guard: transaction\n", "# expect: postgres\n"] {
+        for line in ["# title: no lock\n", "# guard: transaction\n", "# expect: postgres shop\n"] {
             assert!(Patch::parse(Path::new("p.patch"), &TEXT.replace(line, "")).is_err(), "{line}");
         }
         assert!(Patch::parse(Path::new("p.patch"), TEXT.split("diff").next().unwrap()).is_err());

@@ -34,14 +34,28 @@ const HTTP: &str = "drop-http";
 pub(crate) const SUITES: &[Suite] = &[
     Suite::new("rules", &["--test", "core"], &[CORE, MEMORY]),
     Suite::new("unit", &["--lib"], &[CORE, MEMORY, POSTGRES, HTTP]),
-    Suite::new("memory", &["--test", "memory"], &[CORE, MEMORY]),
+    Suite {
+        filter: &["--skip", "simulation"],
+        ..Suite::new("memory", &["--test", "memory"], &[CORE, MEMORY])
+    },
     Suite {
         loom: true,
         filter: &["loom_models"],
         ..Suite::new("loom", &["--lib"], &[CORE, MEMORY])
     },
     Suite::new("http", &["--test", "http"], &[CORE, MEMORY, HTTP]),
-    Suite::new("postgres", &["--test", "postgres"], &[CORE, POSTGRES]),
+    Suite {
+        filter: &["simulation"],
+        ..Suite::new("simulation", &["--test", "memory"], &[CORE, MEMORY])
+    },
+    Suite {
+        filter: &["--skip", "interleavings"],
+        ..Suite::new("postgres", &["--test", "postgres"], &[CORE, POSTGRES])
+    },
+    Suite {
+        filter: &["interleavings"],
+        ..Suite::new("interleavings", &["--test", "postgres"], &[CORE, POSTGRES])
+    },
     Suite {
         filter: &["crash", "herd", "lifecycle"],
         ..Suite::new("shop", &["--test", "shop"], &[CORE, MEMORY, POSTGRES, HTTP])
@@ -88,11 +102,16 @@ impl Suite {
         patch.touches.iter().any(|file| self.crates.iter().any(|name| file.starts_with(name)))
     }
 
-    /// Builds and runs it, up to its first failure.
+    /// Builds and runs it, or of it only the tests of that name, up to the first failure.
     ///
     /// # Errors
     /// When it does not build: that is no conviction.
-    pub(crate) fn run(&self, workshop: &Workshop, label: &str) -> Result<Verdict, String> {
+    pub(crate) fn run(
+        &self,
+        workshop: &Workshop,
+        label: &str,
+        only: Option<&str>,
+    ) -> Result<Verdict, String> {
         let log = workshop.own.join(format!("{label}--{}.log", self.name));
         let mut log = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let told = |error: std::io::Error| format!("{}: {error}", self.name);
@@ -102,7 +121,11 @@ impl Suite {
             return Err(format!("{label}: {} does not build\n{why}", self.name));
         }
         let mut command = self.cargo(workshop);
-        command.arg("--").args(self.filter);
+        command.arg("--");
+        match only {
+            Some(test) => command.arg(test),
+            None => command.args(self.filter),
+        };
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(log.try_clone().map_err(told)?);
         // A group of its own, so that all of it can be ended.
@@ -127,6 +150,8 @@ impl Suite {
             .current_dir(&workshop.copy)
             .env("CARGO_BUILD_BUILD_DIR", builds)
             .env("CARGO_TARGET_DIR", workshop.own.join("target"))
+            // One small change after the other.
+            .env("CARGO_INCREMENTAL", "1")
             // A suite's share of every run, and no evidence of a broken tree.
             .env_remove("DROP_LONG")
             .env_remove("DROP_EVIDENCE");
