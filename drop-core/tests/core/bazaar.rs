@@ -10,12 +10,14 @@ use drop_core::model::{
     DropId, DropTerms, HoldPolicy, NewDrop, ReservationId, Revision, Timestamp, Units, Username,
     VariantName, Window,
 };
-use drop_core::rules::{Batch, Change, Command, Effect, Outcome};
+use drop_core::rules::{Batch, Change};
 use drop_core::{
     Amendment, Clock, DropService, ManualClock, Reserve, ServiceError, Store, StoreError,
 };
 use drop_store_memory::MemoryStore;
 use tokio::task::yield_now;
+
+use crate::talk::{answer, command};
 
 const CLIENTS: u64 = 6;
 const STEPS: usize = 40;
@@ -321,52 +323,5 @@ impl Bazaar {
 async fn turns(count: u64) {
     for _ in 0..count {
         yield_now().await;
-    }
-}
-
-fn command(ask: &Ask) -> Command {
-    match ask.clone() {
-        Ask::Reserve { username, variant, quantity, .. } => {
-            Command::Reserve { customer: username, variant, quantity: units(quantity.into()) }
-        }
-        Ask::Release { reservation, username } => {
-            Command::Release { reservation, customer: username }
-        }
-        Ask::Purchase { reservation, username } => {
-            Command::Purchase { reservation, customer: username }
-        }
-        Ask::Amend { amendment, .. } => Command::Amend(amendment),
-        Ask::Forget { username, .. } => Command::Forget { customer: username },
-        Ask::Expire { .. } | Ask::Read { .. } => Command::Expire,
-    }
-}
-
-/// What a command's outcome tells its caller.
-fn answer(outcome: Outcome, revision: Revision) -> Answer {
-    match outcome {
-        Outcome::Done(Effect::Reserved { reservation, extended }) => {
-            let claim = reservation.claim();
-            Answer::Reserved {
-                reservation: claim.id,
-                user_id: claim.user_id,
-                quantity: claim.quantity.get(),
-                expires_at: reservation.expires_at(),
-                extended,
-                revision,
-            }
-        }
-        Outcome::Done(Effect::Released { reservation }) => {
-            Answer::Released { reservation: reservation.id(), revision }
-        }
-        Outcome::Done(Effect::Purchased { purchase, repeated, .. }) => Answer::Purchased {
-            reservation: purchase.id,
-            user_id: purchase.user_id,
-            quantity: purchase.quantity.get(),
-            repeated,
-            revision,
-        },
-        Outcome::Done(_) => Answer::Done { revision },
-        Outcome::Rejected(rejection) => Answer::Refused(rejection),
-        Outcome::Deferred => Answer::NotDone,
     }
 }

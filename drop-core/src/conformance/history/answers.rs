@@ -6,7 +6,7 @@ use crate::model::{ReservationId, Revision, Status, Timestamp, UserId, Username,
 use crate::rules::Amendment;
 
 use super::call::{Answer, Ask, Call};
-use super::life::Life;
+use super::life::{Life, Told};
 use super::moments::Moments;
 use super::names::Names;
 use super::story::Story;
@@ -53,16 +53,17 @@ impl Answers<'_, '_> {
             let why = format!("revision {floor} was seen before it began");
             return wrong(Invariant::I6, why);
         }
+        let told = Told { revision, made: floor < revision };
         match (&call.ask, &call.answer) {
-            (Ask::Reserve { .. }, Answer::Reserved { .. }) => self.reserved(call, revision),
+            (Ask::Reserve { .. }, Answer::Reserved { .. }) => self.reserved(call, told),
             (
                 Ask::Release { reservation, username },
-                Answer::Released { reservation: told, .. },
-            ) if reservation == told => self.released(*told, username.as_ref(), revision),
-            (Ask::Purchase { reservation, .. }, Answer::Purchased { reservation: told, .. })
-                if reservation == told =>
+                Answer::Released { reservation: named, .. },
+            ) if reservation == named => self.released(*named, username.as_ref(), told),
+            (Ask::Purchase { reservation, .. }, Answer::Purchased { reservation: named, .. })
+                if reservation == named =>
             {
-                self.purchased(call, revision)
+                self.purchased(call, told)
             }
             (Ask::Amend { amendment, .. }, Answer::Done { .. }) => {
                 self.amended(amendment, floor, revision)
@@ -77,25 +78,25 @@ impl Answers<'_, '_> {
         }
     }
 
-    /// The reservation that an answer of `revision` tells of; `None` where it left no trace,
+    /// The reservation that an answer tells of; `None` where it left no trace,
     /// having been forgotten in the change that took it.
-    fn life(&self, id: ReservationId, revision: u64) -> Result<Option<&Life>, (Invariant, String)> {
+    fn life(&self, id: ReservationId, told: Told) -> Result<Option<&Life>, (Invariant, String)> {
         match self.story.life(id) {
-            Some(life) if life.taken > revision => {
+            Some(life) if life.taken > told.revision => {
                 Err((Invariant::I6, format!("it was taken in revision {}", life.taken)))
             }
-            Some(life) if !life.is_met_at(revision) => {
+            Some(life) if !life.is_met(told) => {
                 Err((Invariant::I8, "its user was forgotten before".to_owned()))
             }
             Some(life) => Ok(Some(life)),
-            None if self.is_hidden(id, revision) => Ok(None),
+            None if self.is_hidden(id, told) => Ok(None),
             None => Err((Invariant::I8, "acknowledged, and the feed has no such hold".to_owned())),
         }
     }
 
-    fn is_hidden(&self, id: ReservationId, revision: u64) -> bool {
+    fn is_hidden(&self, id: ReservationId, told: Told) -> bool {
         let forgets = |call: &Call| matches!(call.ask, Ask::Forget { .. });
-        self.story.hidden(id).is_some_and(|at| at.get() == revision)
+        self.story.hidden(id).is_some_and(|at| told.made && at.get() == told.revision)
             && self.calls.iter().any(forgets)
     }
 
@@ -106,14 +107,15 @@ impl Answers<'_, '_> {
         wrong(Invariant::I3, format!("it is user {}'s", life.user()))
     }
 
-    fn reserved(&self, call: &Call, revision: u64) -> Verdict {
+    fn reserved(&self, call: &Call, told: Told) -> Verdict {
+        let revision = told.revision;
         let Ask::Reserve { variant, quantity: asked, .. } = &call.ask else { return Ok(()) };
         let Answer::Reserved { reservation, user_id, quantity, expires_at, extended, .. } =
             call.answer
         else {
             return Ok(());
         };
-        let Some(life) = self.life(reservation, revision)? else { return Ok(()) };
+        let Some(life) = self.life(reservation, told)? else { return Ok(()) };
         self.owner(life, user_id)?;
         let units = life.claim.quantity.get();
         if quantity != units || quantity != *asked {
@@ -122,7 +124,7 @@ impl Answers<'_, '_> {
         if self.story.variant(variant.as_ref()) != Some(life.claim.variant) {
             return wrong(Invariant::I5, "the hold is of another variant");
         }
-        if !life.is_held_at(revision) {
+        if !life.is_held(told) {
             let word = life.status().as_str();
             return wrong(Invariant::I8, format!("the hold was {word} by then"));
         }
@@ -144,11 +146,12 @@ impl Answers<'_, '_> {
         apart.is_zero() || apart < self.tick
     }
 
-    fn purchased(&self, call: &Call, revision: u64) -> Verdict {
+    fn purchased(&self, call: &Call, told: Told) -> Verdict {
+        let revision = told.revision;
         let Answer::Purchased { reservation, user_id, quantity, repeated, .. } = call.answer else {
             return Ok(());
         };
-        let Some(life) = self.life(reservation, revision)? else { return Ok(()) };
+        let Some(life) = self.life(reservation, told)? else { return Ok(()) };
         self.owner(life, user_id)?;
         if quantity != life.claim.quantity.get() {
             let why = format!("the hold is of {} units", life.claim.quantity);
@@ -172,8 +175,9 @@ impl Answers<'_, '_> {
         }
     }
 
-    fn released(&self, id: ReservationId, by: Option<&Username>, revision: u64) -> Verdict {
-        let Some(life) = self.life(id, revision)? else { return Ok(()) };
+    fn released(&self, id: ReservationId, by: Option<&Username>, told: Told) -> Verdict {
+        let revision = told.revision;
+        let Some(life) = self.life(id, told)? else { return Ok(()) };
         if by.is_some_and(|name| !self.names.may_be(name, life.user())) {
             return wrong(Invariant::I3, format!("it is user {}'s", life.user()));
         }

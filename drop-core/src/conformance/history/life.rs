@@ -80,20 +80,36 @@ impl Life {
         self.ended.map(|(at, _)| at).or(self.forgotten)
     }
 
-    /// Whether a command that is answered at `revision` can have met its row: taken by then,
-    /// and not removed by an earlier change.
-    pub(super) fn is_met_at(&self, revision: u64) -> bool {
-        self.taken <= revision && self.forgotten.is_none_or(|gone| gone >= revision)
+    /// Whether a command that is answered as `told` can have met its row: taken by then, and
+    /// not removed before.
+    pub(super) fn is_met(&self, told: Told) -> bool {
+        self.taken <= told.revision && self.forgotten.is_none_or(|gone| told.precedes(gone))
     }
 
-    /// Whether a command that is answered at `revision` can have met it active. Lapsed holds
-    /// are settled before any command; other ends may follow in the same change.
-    pub(super) fn is_held_at(&self, revision: u64) -> bool {
+    /// Whether a command that is answered as `told` can have met it active. Lapsed holds are
+    /// settled before any command; other ends may follow in the same change.
+    pub(super) fn is_held(&self, told: Told) -> bool {
         let lasts = match self.ended {
             None => true,
-            Some((at, Status::Expired)) => at > revision,
-            Some((at, _)) => at >= revision,
+            Some((at, Status::Expired)) => at > told.revision,
+            Some((at, _)) => told.precedes(at),
         };
-        lasts && self.is_met_at(revision)
+        lasts && self.is_met(told)
+    }
+}
+
+/// The revision that an answer names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub(super) revision: u64,
+    /// Whether its command can have been in the batch that made the revision; if not it stood
+    /// on it.
+    pub(super) made: bool,
+}
+
+impl Told {
+    /// Whether the command can have come before an end in revision `end`.
+    fn precedes(self, end: u64) -> bool {
+        end > self.revision || (self.made && end == self.revision)
     }
 }
