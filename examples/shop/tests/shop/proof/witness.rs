@@ -28,6 +28,16 @@ pub(crate) struct Told {
     pub(crate) answer: Answer,
 }
 
+impl Told {
+    /// The hold that it tells of.
+    pub(crate) const fn reservation(&self) -> Option<ReservationId> {
+        match self.answer {
+            Answer::Reserved { reservation, .. } => Some(reservation),
+            _ => None,
+        }
+    }
+}
+
 impl Witness {
     pub(crate) fn new(api: support::Api, recorder: &Recorder) -> Self {
         Self { api, recorder: recorder.clone() }
