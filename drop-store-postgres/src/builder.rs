@@ -113,9 +113,11 @@ impl PostgresBuilder {
     }
 
     /// How many prepared statements a connection keeps: 100 unless set here or in the URL
-    /// (`?statement-cache-capacity=`). 0 prepares none by name, as a pooler in transaction mode (pgbouncer) needs it; the store then works
-    /// unchanged, except that [`PostgresStore::migrate`] wants a connection past the pooler
-    /// and that there may be no hints.
+    /// (`?statement-cache-capacity=`). 0 is for a pooler in transaction mode (pgbouncer):
+    /// nothing is prepared by name then, and nobody listens, so that there are no hints and
+    /// other instances' changes are known by polling. The schema is made past the pooler once;
+    /// where it is up to date, [`PostgresBuilder::connect`] works through it too. pgbouncer
+    /// needs `ignore_startup_parameters = extra_float_digits`.
     pub const fn statement_cache_capacity(mut self, statements: usize) -> Self {
         self.statements = statements;
         self

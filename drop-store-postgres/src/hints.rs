@@ -4,6 +4,10 @@
 //! would put all drops in one line. So the ids of changed drops are gathered for a moment and
 //! sent in one statement. All of it is a hint; the feed is the truth, and who polls it needs
 //! neither.
+//!
+//! Where nothing is prepared by name there is a pooler in between, and there are no hints: a
+//! LISTEN would stay on one of the connections that all share, and what it hears would come to
+//! whoever has that connection, in the middle of a transaction.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -33,7 +37,8 @@ pub(crate) struct Hints {
     runtime: Handle,
     outbox: Arc<Outbox>,
     heard: broadcast::Sender<DropId>,
-    telling: AbortHandle,
+    /// `None` where there are no hints.
+    telling: Option<AbortHandle>,
     listening: OnceLock<AbortHandle>,
 }
 
@@ -65,13 +70,18 @@ impl Hints {
             .connect_lazy_with(server.pool.connect_options().as_ref().clone());
         let outbox = Arc::new(Outbox::default());
         let (heard, _) = broadcast::channel(Self::KEPT);
-        let prepared = server.prepared;
-        let telling = runtime.spawn(tell(pool.clone(), outbox.clone(), prepared)).abort_handle();
+        let telling = server.prepared.then(|| {
+            let telling = tell(pool.clone(), outbox.clone());
+            runtime.spawn(telling).abort_handle()
+        });
         Self { pool, runtime, outbox, heard, telling, listening: OnceLock::new() }
     }
 
     /// The drop has changed.
     pub(crate) fn changed(&self, id: DropId) {
+        if self.telling.is_none() {
+            return;
+        }
         let mut changed = self.outbox.changed.lock().unwrap_or_else(PoisonError::into_inner);
         changed.insert(id);
         drop(changed);
@@ -81,10 +91,12 @@ impl Hints {
     /// Drops that may have changed, from now until the store ends.
     pub(crate) fn subscribe(&self) -> BoxStream<'static, DropId> {
         let heard = self.heard.subscribe();
-        self.listening.get_or_init(|| {
-            let listening = listen(self.pool.clone(), self.heard.clone());
-            self.runtime.spawn(listening).abort_handle()
-        });
+        if self.telling.is_some() {
+            self.listening.get_or_init(|| {
+                let listening = listen(self.pool.clone(), self.heard.clone());
+                self.runtime.spawn(listening).abort_handle()
+            });
+        }
         // What a slow subscriber missed is what its poll is for.
         BroadcastStream::new(heard).filter_map(async |hint| hint.ok()).boxed()
     }
@@ -92,14 +104,13 @@ impl Hints {
 
 impl Drop for Hints {
     fn drop(&mut self) {
-        self.telling.abort();
-        if let Some(listening) = self.listening.get() {
-            listening.abort();
+        for task in self.telling.iter().chain(self.listening.get()) {
+            task.abort();
         }
     }
 }
 
-async fn tell(pool: PgPool, outbox: Arc<Outbox>, prepared: bool) {
+async fn tell(pool: PgPool, outbox: Arc<Outbox>) {
     loop {
         outbox.filled.notified().await;
         tokio::time::sleep(Hints::GATHERING).await;
@@ -112,7 +123,7 @@ async fn tell(pool: PgPool, outbox: Arc<Outbox>, prepared: bool) {
         if payloads.is_empty() {
             continue;
         }
-        let query = sqlx::query(TELL).bind(CHANNEL).bind(payloads).persistent(prepared);
+        let query = sqlx::query(TELL).bind(CHANNEL).bind(payloads);
         if let Err(error) = query.execute(&pool).await {
             tracing::debug!(%error, "changed drops were not told to other instances");
         }

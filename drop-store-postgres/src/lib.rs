@@ -68,7 +68,7 @@
 //! # Many instances
 //! Each change is a row of `drop_changes`, in the same commit. [`hints`](drop_core::Store::hints)
 //! tells soon which drops have changed, by LISTEN and a NOTIFY outside of the transaction; behind
-//! a pooler that does not pass it on, there are none, and the feed is polled.
+//! a pooler in transaction mode there are none, and the feed is polled.
 //! Every key begins with the drop, so the tables distribute by it (on Citus: `users` and
 //! `drop_ids` as reference tables, the others by the drop and colocated).
 //!

@@ -21,6 +21,9 @@ const READY: &str = "\
 SELECT clock_timestamp() AS as_of;
 SELECT version FROM drop_migrations WHERE success ORDER BY version;";
 
+/// What ran, and what it was.
+const APPLIED: &str = "SELECT version, checksum FROM drop_migrations WHERE success";
+
 fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!();
     migrator.dangerous_set_table_name(NOTES);
@@ -34,6 +37,10 @@ fn migrator() -> Migrator {
 pub(crate) async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
     let connected = PgConnection::connect_with(options).await;
     let mut connection = connected.map_err(|error| Fault::new(error, Phase::Working))?;
+    if is_current(&mut connection).await {
+        let _ = connection.close().await;
+        return Ok(());
+    }
     let migrated = migrator().run_direct(None, &mut connection, false).await;
     // The schema is what it is now, whether or not the server hears the farewell.
     let _ = connection.close().await;
@@ -42,6 +49,21 @@ pub(crate) async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError
             Fault::new(error, Phase::Working).into()
         }
         other => StoreError::Backend(Arc::new(other)),
+    })
+}
+
+/// Whether every migration ran as it is here: then there is nothing to lock and nothing to
+/// prepare, and a pooler in transaction mode, through which neither works, may be in between.
+async fn is_current(connection: &mut PgConnection) -> bool {
+    // Where this fails, the migrator finds out why.
+    let Ok(rows) = sqlx::raw_sql(APPLIED).fetch_all(connection).await else { return false };
+    let applied =
+        |row| Some((get::<i64, _>(row, "version").ok()?, get::<Vec<u8>, _>(row, "checksum").ok()?));
+    let applied: Vec<_> = rows.iter().filter_map(applied).collect();
+    migrator().iter().all(|needed| {
+        applied
+            .iter()
+            .any(|(version, checksum)| *version == needed.version && *checksum == *needed.checksum)
     })
 }
 

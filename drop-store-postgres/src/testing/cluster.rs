@@ -143,7 +143,7 @@ impl Cluster {
         let settings: Vec<(String, String)> = SETTINGS.iter().chain(settings).map(owned).collect();
         let environment: Vec<String> =
             environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let private = blocking(move || make(place, &settings, environment)).await?;
+        let private = blocking(move || make(place, &settings, &environment)).await?;
         let options = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
             .username("postgres")
@@ -268,7 +268,7 @@ impl Cluster {
 fn make(
     place: Option<&str>,
     settings: &[(String, String)],
-    environment: Vec<String>,
+    environment: &[String],
 ) -> Result<Private, ClusterError> {
     let place = place.map_or_else(env::temp_dir, PathBuf::from);
     let directory = tempfile::Builder::new().prefix("drop-postgres-").tempdir_in(place)?;
@@ -278,10 +278,7 @@ fn make(
     programs.initdb(&data)?;
     let settings: Vec<(&str, &str)> =
         settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let mut command = programs.server(&data, &settings);
-    if !environment.is_empty() {
-        command = std::iter::once("env".to_owned()).chain(environment).chain(command).collect();
-    }
+    let command = programs.server(&data, &settings, environment);
     let guardian = Guardian::start(directory.path(), &command)?;
     // From here on the guardian removes it.
     let directory: PathBuf = directory.keep();

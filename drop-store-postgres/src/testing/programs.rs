@@ -68,8 +68,19 @@ impl Programs {
     }
 
     /// The command that runs the server, without its port.
-    pub(super) fn server(&self, data: &Path, settings: &[(&str, &str)]) -> Vec<String> {
+    pub(super) fn server(
+        &self,
+        data: &Path,
+        settings: &[(&str, &str)],
+        environment: &[String],
+    ) -> Vec<String> {
         let mut command = self.command(&self.postgres);
+        if !environment.is_empty() {
+            // For the server alone, and as whom it runs: not for who changes to its user.
+            let program = command.pop();
+            command.push("env".to_owned());
+            command.extend(environment.iter().cloned().chain(program));
+        }
         command.extend(["-D".to_owned(), data.display().to_string()]);
         for (name, value) in settings {
             command.extend(["-c".to_owned(), format!("{name}={value}")]);

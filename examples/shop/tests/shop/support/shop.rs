@@ -48,9 +48,13 @@ impl Start {
         self
     }
 
-    /// Without a line in its log for each of the faults that a test makes.
+    /// Without a line in its log for each of the faults that a test makes, unless `RUST_LOG`
+    /// asks for them.
     pub(crate) fn quiet(self) -> Self {
-        self.set("RUST_LOG", "off")
+        match std::env::var_os("RUST_LOG") {
+            Some(_) => self,
+            None => self.set("RUST_LOG", "off"),
+        }
     }
 
     /// Starts it and waits until it says where it listens.
