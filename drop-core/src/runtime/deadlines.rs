@@ -1,7 +1,6 @@
 //! Which drop is to be settled when, and which are being settled.
 
-use std::collections::BTreeSet;
-use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{DropId, Timestamp};
@@ -19,7 +18,8 @@ pub(super) enum Origin {
 
 type Item = (DropId, Timestamp, Origin);
 
-/// Deadlines to come, each once and at the nearest time it was noted for, and the drops whose lane has an expiry in it.
+/// Deadlines to come, each once and at the nearest time that it was noted for, and the drops
+/// whose lane has an expiry in it.
 #[derive(Debug)]
 pub(super) struct Deadlines {
     agenda: Agenda<Item>,
@@ -38,16 +38,15 @@ impl Deadlines {
     /// Notes a deadline that comes at `at` by this process's clock, unless it is known to come
     /// as soon. A clock that was set, here or in the store, may have brought it nearer.
     pub(super) fn note(&mut self, at: Timestamp, id: DropId, deadline: Timestamp, origin: Origin) {
-        match self.known.entry((id, deadline)) {
-            Entry::Occupied(known) if known.get().0 <= at => return,
-            Entry::Occupied(mut known) => {
-                let (later, origin) = known.insert((at, origin));
-                self.agenda.forget(later, (id, deadline, origin));
+        let mut origin = origin;
+        if let Some(&(noted_at, noted)) = self.known.get(&(id, deadline)) {
+            if noted_at <= at {
+                return;
             }
-            Entry::Vacant(place) => {
-                place.insert((at, origin));
-            }
+            self.agenda.forget(noted_at, (id, deadline, noted));
+            origin = origin.max(noted);
         }
+        self.known.insert((id, deadline), (at, origin));
         if let Some((id, deadline, _)) = self.agenda.note(at, (id, deadline, origin)) {
             self.known.remove(&(id, deadline));
         }
