@@ -1,5 +1,6 @@
 //! The shop as a process: real sockets, real clients, real servers, real kills.
 
+mod abuse;
 mod browser;
 mod herd;
 mod lifecycle;

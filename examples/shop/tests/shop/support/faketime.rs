@@ -1,7 +1,7 @@
-//! A wrong clock for one program (Debian's package `faketime`).
+//! A wrong clock for one program (Debian's package `libfaketime`).
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::path::Path;
 
 use tempfile::TempDir;
 
@@ -16,11 +16,7 @@ pub(crate) struct FakeTime {
 impl FakeTime {
     /// Begins right.
     pub(crate) fn new() -> Self {
-        // The program says where its library is, by what it sets.
-        let told = Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output();
-        let told = told.expect("faketime is not installed (Debian's package faketime)");
-        let library = String::from_utf8(told.stdout).expect("text").trim().to_owned();
-        assert!(library.contains("libfaketime"), "{library:?} is not libfaketime");
+        let library = library().expect("libfaketime is not installed (Debian's libfaketime)");
         let folder = tempfile::tempdir().expect("a folder");
         let readable = PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(folder.path(), readable).expect("a mode");
@@ -48,4 +44,15 @@ impl FakeTime {
         // At once, for who reads it in between.
         std::fs::rename(draft, file).expect("renamed");
     }
+}
+
+/// Debian keeps it under the folder of the machine's architecture.
+fn library() -> Option<String> {
+    const PATH: &str = "faketime/libfaketime.so.1";
+    let mut folders =
+        vec![Path::new("/usr/lib").to_owned(), Path::new("/usr/local/lib").to_owned()];
+    let inside = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    folders.extend(inside.map(|folder| folder.path()));
+    let found = folders.into_iter().map(|folder| folder.join(PATH)).find(|path| path.exists());
+    found.map(|path| path.display().to_string())
 }
