@@ -106,8 +106,8 @@ impl Tab {
             (Answer::Purchased { reservation, .. }, Some(200 | 201)) => *reservation == id,
             (Answer::Released { .. }, Some(200)) => true,
             // The other tab was first.
-            (Answer::Refused(Rejection::AlreadyPurchased), Some(409)) => wavers,
-            (Answer::Refused(Rejection::ReservationExpired), Some(410)) => wavers,
+            (Answer::Refused(Rejection::AlreadyPurchased), Some(409))
+            | (Answer::Refused(Rejection::ReservationExpired), Some(410)) => wavers,
             _ => false,
         };
         if !right {
