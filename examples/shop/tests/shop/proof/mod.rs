@@ -7,6 +7,7 @@
 mod accepted;
 mod crowd;
 mod deadline;
+mod differential;
 mod herd;
 mod inside;
 mod kills;
@@ -14,5 +15,4 @@ mod run;
 mod stage;
 mod stops;
 mod verdict;
-mod differential;
 mod witness;
