@@ -42,9 +42,8 @@ impl Stage<'_> {
     /// A client was answered; nobody listens any more where the call is not there.
     pub(super) fn answered(&mut self, number: u64, told: Told) {
         let Some(mut call) = self.calls.remove(&number) else { return };
-        self.trace.note("answer", &[number, told.number()], || {
-            format!("{number}: {}", told.words())
-        });
+        self.trace
+            .note("answer", &[number, told.number()], || format!("{number}: {}", told.words()));
         if let Some(ticket) = call.ticket.take()
             && !matches!(told, Told::Nothing)
         {
@@ -97,9 +96,8 @@ impl Stage<'_> {
     fn claim(&mut self, call: &Call, told: &Told) {
         let since = self.deeds.iter_mut().skip(call.began);
         let mut own = since.filter(|deed| deed.life == call.life);
-        let deed = own.find(|deed| {
-            !deed.claimed && call.asked_for(deed) && call.told_of(&deed.act, told)
-        });
+        let deed =
+            own.find(|deed| !deed.claimed && call.asked_for(deed) && call.told_of(&deed.act, told));
         match deed {
             Some(deed) => deed.claimed = true,
             None => panic!("I8: call {} is told what never was: {told:?}", call.number),

@@ -94,8 +94,7 @@ impl<'a> Stage<'a> {
         self.lives += 1;
         let (inner, desk) = (self.data.store(instance), self.desk.clone());
         let life = self.lives;
-        let started =
-            Instance::start(inner, desk, life, self.elapsed, &self.mood, with_workers);
+        let started = Instance::start(inner, desk, life, self.elapsed, &self.mood, with_workers);
         self.instances[instance] = Some(started);
         self.trace.note("start", &[life, u64::from(with_workers)], || {
             format!("instance {instance}, life {life}, workers: {with_workers}")
