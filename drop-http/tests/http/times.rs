@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::{KEY, Shop, refused, shop};
 
-fn window(starts: &str, ends: Value) -> Value {
+fn window(starts: &str, ends: impl Into<Value>) -> Value {
+    let ends = ends.into();
     json!({"name": "Air One", "price": 1, "totalStock": 9, "startsAt": starts, "endsAt": ends})
 }
 
