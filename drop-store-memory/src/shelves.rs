@@ -332,6 +332,6 @@ impl Shelves {
 
 mod recovery;
 
-/// Run with `RUSTFLAGS="--cfg drop_loom"`; every interleaving of the models is tried.
-#[cfg(all(test, drop_loom))]
-mod loom_models;
+/// Run as `.ci/test` does; see `drop_core::conformance::explore`.
+#[cfg(all(test, any(drop_loom, drop_shuttle)))]
+mod models;

@@ -1,6 +1,8 @@
-//! The locks that loom models.
+//! The locks of the parts that models run through every order of threads.
 
 #[cfg(drop_loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
-#[cfg(not(drop_loom))]
+#[cfg(drop_shuttle)]
+pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+#[cfg(not(any(drop_loom, drop_shuttle)))]
 pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -12,7 +12,8 @@ use crate::error::StoreError;
 use crate::model::{DropId, Revision};
 use crate::store::Store;
 
-use super::bus::{Bus, Published};
+use super::bus::Bus;
+use super::heads::Published;
 
 /// Brings the bus up to the store's feed: on hints, on gaps, and by a poll that stands behind
 /// both.

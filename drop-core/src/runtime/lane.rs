@@ -83,113 +83,135 @@ impl<T> Lane<T> {
     }
 }
 
-/// Run with `RUSTFLAGS="--cfg drop_loom"`; every interleaving of the models is tried.
-#[cfg(all(test, drop_loom))]
-mod loom_models {
-    use loom::sync::Arc;
-    use loom::sync::atomic::{AtomicUsize, Ordering};
-    use loom::thread;
-
+/// Run as `.ci/test` does; see [`explore`](crate::conformance::explore).
+#[cfg(all(test, any(drop_loom, drop_shuttle)))]
+mod models {
     use super::Lane;
+    use crate::conformance::explore::atomic::{AtomicUsize, Ordering};
+    use crate::conformance::explore::{convicts, explore, together};
+    use crate::sync::Arc;
 
-    /// What the writer's drain does, without the store.
-    fn drain(lane: &Lane<usize>, seen: &AtomicUsize) {
-        while let Some(items) = lane.take(1) {
-            seen.fetch_add(items.len(), Ordering::SeqCst);
+    /// A lane, and how many items drains have seen.
+    struct Work {
+        lane: Lane<usize>,
+        seen: AtomicUsize,
+    }
+
+    impl Work {
+        fn new() -> Arc<Self> {
+            Arc::new(Self { lane: Lane::new(), seen: AtomicUsize::new(0) })
+        }
+
+        /// What the writer's drain does, without the store.
+        fn drain(&self) {
+            while let Some(items) = self.lane.take(1) {
+                self.seen.fetch_add(items.len(), Ordering::SeqCst);
+            }
+        }
+
+        fn enter_and_drain(&self, item: usize) {
+            if self.lane.enter(item, 8) == Ok(true) {
+                self.drain();
+            }
+        }
+
+        fn all_seen(&self, expected: usize) {
+            assert_eq!(self.seen.load(Ordering::SeqCst), expected, "left behind");
+            assert!(self.lane.is_idle());
         }
     }
 
-    fn enter_and_drain(lane: &Lane<usize>, seen: &AtomicUsize, item: usize) {
-        if lane.enter(item, 8) == Ok(true) {
-            drain(lane, seen);
-        }
-    }
-
-    /// No item stays behind without a drainer, and there is never more than one drainer.
+    /// No item stays behind without a drainer.
     fn crowd(threads: usize) {
-        let lane = Arc::new(Lane::new());
-        let seen = Arc::new(AtomicUsize::new(0));
-        let others: Vec<_> = (1..threads)
-            .map(|item| {
-                let (lane, seen) = (lane.clone(), seen.clone());
-                thread::spawn(move || enter_and_drain(&lane, &seen, item))
-            })
-            .collect();
-        enter_and_drain(&lane, &seen, 0);
-        for other in others {
-            other.join().unwrap();
-        }
-        assert_eq!(seen.load(Ordering::SeqCst), threads);
-        assert!(lane.is_idle());
+        let work = Work::new();
+        together(threads, {
+            let work = work.clone();
+            move |thread| work.enter_and_drain(thread)
+        });
+        work.all_seen(threads);
+    }
+
+    /// The drainer puts its first batch back once, as it does with commands that are deferred.
+    fn deferring(threads: usize) {
+        let work = Work::new();
+        together(threads, {
+            let work = work.clone();
+            move |thread| {
+                if work.lane.enter(thread, 8) == Ok(true) {
+                    if let Some(deferred) = work.lane.take(2) {
+                        work.lane.put_back(deferred);
+                    }
+                    work.drain();
+                }
+            }
+        });
+        work.all_seen(threads);
+    }
+
+    /// The drainer breaks off: what waits is handed back, and the next caller drains.
+    fn breaking_off(threads: usize) {
+        let work = Work::new();
+        assert_eq!(work.lane.enter(0, 8), Ok(true));
+        let abandoned = Arc::new(AtomicUsize::new(0));
+        together(threads, {
+            let (work, abandoned) = (work.clone(), abandoned.clone());
+            move |thread| {
+                if thread == 0 {
+                    abandoned.store(work.lane.abandon().len(), Ordering::SeqCst);
+                } else {
+                    work.enter_and_drain(thread);
+                }
+            }
+        });
+        work.all_seen(threads - abandoned.load(Ordering::SeqCst));
     }
 
     #[test]
-    fn two_threads_leave_nothing_behind() {
-        loom::model(|| crowd(2));
+    fn a_crowd_leaves_nothing_behind() {
+        explore("lane: a crowd", crowd);
     }
 
     #[test]
-    fn three_threads_leave_nothing_behind() {
-        let mut bounded = loom::model::Builder::new();
-        bounded.preemption_bound = Some(3);
-        bounded.check(|| crowd(3));
+    fn what_is_put_back_is_not_left_behind() {
+        explore("lane: putting back", deferring);
     }
 
     #[test]
     fn an_abandoned_lane_is_entered_again() {
-        loom::model(|| {
-            let lane = Arc::new(Lane::new());
-            let seen = Arc::new(AtomicUsize::new(0));
-            assert_eq!(lane.enter(0, 8), Ok(true));
-            let other = {
-                let (lane, seen) = (lane.clone(), seen.clone());
-                thread::spawn(move || enter_and_drain(&lane, &seen, 1))
-            };
-            // The drainer breaks off: what waits is handed back, and the next caller drains.
-            let abandoned = lane.abandon().len();
-            other.join().unwrap();
-            assert_eq!(abandoned + seen.load(Ordering::SeqCst), 2);
-            assert!(lane.is_idle());
-        });
+        explore("lane: breaking off", breaking_off);
     }
 
-    /// The model sees the bug that the one lock of [`Lane::take`] is there against: looking
+    /// The models see the bug that the one lock of [`Lane::take`] is there against: looking
     /// and becoming idle in two steps leaves an item behind.
     #[test]
-    #[should_panic(expected = "left behind")]
     fn looking_and_becoming_idle_in_two_steps_is_convicted() {
-        loom::model(|| {
-            let lane = Arc::new(Lane::new());
-            let seen = Arc::new(AtomicUsize::new(0));
-            let broken_drain = |lane: &Lane<usize>, seen: &AtomicUsize| {
+        convicts("left behind", |threads| {
+            let work = Work::new();
+            let broken_drain = |work: &Work| {
                 loop {
-                    let empty = lane.lock().waiting.is_empty();
+                    let empty = work.lane.lock().waiting.is_empty();
                     if empty {
-                        lane.lock().draining = false;
+                        work.lane.lock().draining = false;
                         return;
                     }
-                    let item = lane.lock().waiting.pop_front();
-                    seen.fetch_add(item.map_or(0, |_| 1), Ordering::SeqCst);
+                    let item = work.lane.lock().waiting.pop_front();
+                    work.seen.fetch_add(usize::from(item.is_some()), Ordering::SeqCst);
                 }
             };
-            let other = {
-                let (lane, seen) = (lane.clone(), seen.clone());
-                thread::spawn(move || {
-                    if lane.enter(1, 8) == Ok(true) {
-                        broken_drain(&lane, &seen);
+            together(threads, {
+                let work = work.clone();
+                move |thread| {
+                    if work.lane.enter(thread, 8) == Ok(true) {
+                        broken_drain(&work);
                     }
-                })
-            };
-            if lane.enter(0, 8) == Ok(true) {
-                broken_drain(&lane, &seen);
-            }
-            other.join().unwrap();
-            assert_eq!(seen.load(Ordering::SeqCst), 2, "left behind");
+                }
+            });
+            work.all_seen(threads);
         });
     }
 }
 
-#[cfg(all(test, not(drop_loom)))]
+#[cfg(all(test, not(any(drop_loom, drop_shuttle))))]
 mod tests {
     use super::{Lane, Refused};
 

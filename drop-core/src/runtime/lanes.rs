@@ -1,12 +1,16 @@
 //! The lanes of all drops that somebody waits for.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use crate::error::StoreError;
 use crate::model::DropId;
+use crate::sync::{Arc, Mutex, MutexGuard};
 
 use super::lane::Lane;
+
+/// A lane that its table and those who use it hold.
+pub(super) type SharedLane<T> = Arc<Lane<T>>;
 
 /// One lane per drop in use, and the drops that are stopped.
 ///
@@ -19,7 +23,7 @@ pub(super) struct Lanes<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    lanes: HashMap<DropId, Arc<Lane<T>>>,
+    lanes: HashMap<DropId, SharedLane<T>>,
     stopped: HashMap<DropId, StoreError>,
 }
 
@@ -36,7 +40,7 @@ impl<T> Lanes<T> {
     }
 
     /// The lane of a drop, or why the drop is stopped.
-    pub(super) fn lane(&self, id: DropId) -> Result<Arc<Lane<T>>, StoreError> {
+    pub(super) fn lane(&self, id: DropId) -> Result<SharedLane<T>, StoreError> {
         let mut state = self.lock();
         state.check(id)?;
         Ok(state.lanes.entry(id).or_insert_with(|| Arc::new(Lane::new())).clone())
@@ -49,7 +53,7 @@ impl<T> Lanes<T> {
 
     /// Forgets an idle lane. Lanes are handed out under the lock, so a lane that only this
     /// table and the caller know cannot be entered meanwhile.
-    pub(super) fn retire(&self, id: DropId, lane: &Arc<Lane<T>>) {
+    pub(super) fn retire(&self, id: DropId, lane: &SharedLane<T>) {
         let mut state = self.lock();
         let ours = state.lanes.get(&id).is_some_and(|current| Arc::ptr_eq(current, lane));
         if ours && Arc::strong_count(lane) <= 2 && lane.is_idle() {
@@ -72,7 +76,7 @@ impl<T> Lanes<T> {
     }
 }
 
-#[cfg(all(test, not(drop_loom)))]
+#[cfg(all(test, not(any(drop_loom, drop_shuttle))))]
 mod tests {
     use std::sync::Arc;
 
@@ -96,5 +100,73 @@ mod tests {
         assert_eq!((lane.take(8), lane.take(8)), (Some(vec![1]), None));
         lanes.retire(id, &lane);
         assert!(!same(lane), "idle, and known to its drainer only");
+    }
+}
+
+/// Run as `.ci/test` does; see [`explore`](crate::conformance::explore).
+#[cfg(all(test, any(drop_loom, drop_shuttle)))]
+mod models {
+    use super::{Lanes, SharedLane};
+    use crate::conformance::explore::atomic::{AtomicUsize, Ordering};
+    use crate::conformance::explore::{convicts, explore, together};
+    use crate::model::DropId;
+    use crate::sync::Arc;
+
+    /// The lanes of one drop, and what their drains did.
+    struct Work {
+        lanes: Lanes<()>,
+        draining: AtomicUsize,
+        done: AtomicUsize,
+    }
+
+    fn drop_id() -> DropId {
+        DropId::new(1).unwrap()
+    }
+
+    impl Work {
+        /// What the writer does with a command, and its drain, which frees the lane.
+        fn submit(&self, retire: fn(&Lanes<()>, DropId, &SharedLane<()>)) {
+            let lane = self.lanes.lane(drop_id()).unwrap();
+            if lane.enter((), 8) != Ok(true) {
+                return;
+            }
+            while let Some(items) = lane.take(1) {
+                assert_eq!(self.draining.fetch_add(1, Ordering::SeqCst), 0, "two drains");
+                self.done.fetch_add(items.len(), Ordering::SeqCst);
+                self.draining.fetch_sub(1, Ordering::SeqCst);
+            }
+            retire(&self.lanes, drop_id(), &lane);
+        }
+    }
+
+    fn crowd(threads: usize, retire: fn(&Lanes<()>, DropId, &SharedLane<()>)) -> Arc<Work> {
+        let work = Arc::new(Work {
+            lanes: Lanes::new(),
+            draining: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+        });
+        together(threads, {
+            let work = work.clone();
+            move |_| work.submit(retire)
+        });
+        assert_eq!(work.done.load(Ordering::SeqCst), threads, "all is done");
+        work
+    }
+
+    #[test]
+    fn a_lane_that_is_retired_is_never_drained_beside_its_successor() {
+        explore("lane: retired while others come", |threads| {
+            crowd(threads, Lanes::retire);
+        });
+    }
+
+    /// Two lanes of one drop would have two batches in flight.
+    #[test]
+    fn retiring_a_lane_that_others_hold_is_convicted() {
+        convicts("two drains", |threads| {
+            crowd(threads, |lanes, id, _| {
+                lanes.lock().lanes.remove(&id);
+            });
+        });
     }
 }

@@ -7,11 +7,13 @@
 //! feed (other instances' commits) --^        expiry, windows (time alone) -> lane, bus
 //! ```
 
+mod admission;
 mod agenda;
 mod bus;
 mod deadlines;
 mod expiry;
 mod feed;
+mod heads;
 mod lane;
 mod lanes;
 mod updates;

@@ -10,9 +10,11 @@ use crate::model::{DropId, Revision, Timestamp};
 use crate::rules::{Applied, Batch, Command, Effect, Outcome};
 use crate::store::Store;
 
-use super::bus::{Bus, Published};
-use super::lane::{Lane, Refused};
-use super::lanes::Lanes;
+use super::admission::admit;
+use super::bus::Bus;
+use super::heads::Published;
+use super::lane::Refused;
+use super::lanes::{Lanes, SharedLane};
 
 /// The answer to one command, with the revision and time of its decision.
 #[derive(Clone, Debug)]
@@ -79,12 +81,8 @@ impl Writer {
         drop_id: DropId,
         command: Command,
     ) -> Result<oneshot::Receiver<Result<Answer, ServiceError>>, ServiceError> {
-        // Taken before the look at `is_closed`, so that `close` waits for whoever passed it;
-        // and given back before the answer is waited for, which the drain's own token covers.
-        let _token = self.drains.token();
-        if self.drains.is_closed() {
-            return Err(ServiceError::Closed);
-        }
+        // Given back before the answer is waited for, which the drain's own token covers.
+        let _token = admit(&self.drains).ok_or(ServiceError::Closed)?;
         let (reply, answer) = oneshot::channel();
         let lane = self.lanes.lane(drop_id)?;
         match lane.enter(Request { command, reply }, self.limits.lane_capacity) {
@@ -122,7 +120,7 @@ impl Writer {
 struct Drain {
     writer: Arc<Writer>,
     drop_id: DropId,
-    lane: Arc<Lane<Request>>,
+    lane: SharedLane<Request>,
     /// The lane is idle, or somebody else's already.
     finished: bool,
 }

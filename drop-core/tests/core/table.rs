@@ -38,6 +38,7 @@ fn every_topic_on_disk_is_in_the_list() {
         "cases",
         "commands",
         "dice",
+        "explore",
         "fault",
         "history",
         "model",

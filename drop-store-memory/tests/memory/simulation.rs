@@ -47,11 +47,21 @@ fn a_simulated_shop_keeps_every_invariant() {
     match simulate_all(1..=seeds, Play::OPERATIONS, in_memory) {
         Ok(summary) => {
             println!("{}", summary.coverage.table());
-            println!("empty {:?} of {}", summary.coverage.empty().len(), summary.coverage.reachable());
-            for cell in summary.coverage.empty().iter().take(40) { println!("{cell:?}"); }
+            println!(
+                "empty {:?} of {}",
+                summary.coverage.empty().len(),
+                summary.coverage.reachable()
+            );
+            for cell in summary.coverage.empty().iter().take(40) {
+                println!("{cell:?}");
+            }
             println!("impossible {:?}", summary.coverage.impossible());
-            let mut s = summary.clone(); s.coverage = Default::default();
-            println!("{} ops {} steps {} commits {} faults {} updates", s.operations, s.steps, s.commits, s.faults, s.updates);
+            let mut s = summary.clone();
+            s.coverage = Default::default();
+            println!(
+                "{} ops {} steps {} commits {} faults {} updates",
+                s.operations, s.steps, s.commits, s.faults, s.updates
+            );
             report.save();
         }
         Err(failure) => panic!("{failure}"),
@@ -60,7 +70,10 @@ fn a_simulated_shop_keeps_every_invariant() {
 #[test]
 fn one() {
     let Some(seed) = std::env::var("DROP_SEED").ok() else { return };
-    match simulate(Play::new(seed.parse().unwrap()), in_memory) { Ok(s) => println!("{}", s.trace_hash), Err(f) => panic!("{f}") }
+    match simulate(Play::new(seed.parse().unwrap()), in_memory) {
+        Ok(s) => println!("{}", s.trace_hash),
+        Err(f) => panic!("{f}"),
+    }
 }
 
 #[test]
@@ -75,17 +88,40 @@ fn many() {
         match simulate(Play::new(seed), in_memory) {
             Ok(s) => sum.add(&s),
             Err(f) => {
-                let key: String = f.finding.chars().filter(|c| !c.is_ascii_digit()).take(40).collect();
+                let key: String =
+                    f.finding.chars().filter(|c| !c.is_ascii_digit()).take(40).collect();
                 let e = found.entry(key).or_default();
-                e.0 += 1; e.1.push(seed);
-                if e.2.is_empty() { let n = f.trace.len(); e.2 = format!("{}\n{}", f.trace[n.saturating_sub(40)..].join("\n"), f.finding); }
+                e.0 += 1;
+                e.1.push(seed);
+                if e.2.is_empty() {
+                    let n = f.trace.len();
+                    e.2 = format!("{}\n{}", f.trace[n.saturating_sub(40)..].join("\n"), f.finding);
+                }
             }
         }
     }
-    for (k, (n, seeds, text)) in &found { println!("=== {k}: {n} {:?}\n{text}", &seeds[..seeds.len().min(5)]); }
-    println!("{:?} ok {} ops {} steps {} commits {} faults {} updates {} ", t.elapsed(), sum.runs, sum.operations, sum.steps, sum.commits, sum.faults, sum.updates);
+    for (k, (n, seeds, text)) in &found {
+        println!("=== {k}: {n} {:?}\n{text}", &seeds[..seeds.len().min(5)]);
+    }
+    println!(
+        "{:?} ok {} ops {} steps {} commits {} faults {} updates {} ",
+        t.elapsed(),
+        sum.runs,
+        sum.operations,
+        sum.steps,
+        sum.commits,
+        sum.faults,
+        sum.updates
+    );
     println!("{}", sum.coverage.table());
     let empty = sum.coverage.empty();
-    println!("empty {} of {}; impossible {:?}", empty.len(), sum.coverage.reachable(), sum.coverage.impossible());
-    for c in empty.iter().take(60) { println!("{c:?}"); }
+    println!(
+        "empty {} of {}; impossible {:?}",
+        empty.len(),
+        sum.coverage.reachable(),
+        sum.coverage.impossible()
+    );
+    for c in empty.iter().take(60) {
+        println!("{c:?}");
+    }
 }
