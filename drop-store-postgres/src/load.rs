@@ -88,9 +88,7 @@ pub(crate) async fn ledger(
     users: &HashMap<Username, User>,
 ) -> Result<Ledger, Fault> {
     let drop_id = batch.drop_id();
-    let unmet = |command: &Command| {
-        matches!(command, Command::Reserve { customer, .. } if !users.contains_key(customer))
-    };
+    let unmet = |command: &Command| matches!(command, Command::Reserve { customer, .. } if !users.contains_key(customer));
     if batch.commands().iter().any(unmet) {
         // The drop was created just after nobody was made for it.
         return Err(Fault::UserGone(Arc::new(Unmet)));

@@ -4,6 +4,7 @@ mod cluster;
 mod conformance;
 mod faults;
 mod hints;
+mod injected;
 mod interleavings;
 mod kit;
 mod network;
