@@ -5,6 +5,7 @@ mod conformance;
 mod faults;
 mod guards;
 mod hints;
+mod injected;
 mod interleavings;
 mod kit;
 mod network;

@@ -149,42 +149,47 @@ impl World {
         proxy.pass();
         let repeated = within(repeat(*act, &store, *cast), "no retry came through").await;
         assert!(self.scenes.is_after(Some(*act), cast).await, "{repeated:?} is not once");
-        self.pool_is_full(&proxy, &store).await;
+        pool_is_full(&proxy, &store, POOL, self.scenes.store()).await;
     }
+}
 
-    /// As many transactions at once as the pool has connections: soon, and then all succeed.
-    async fn pool_is_full(&self, proxy: &SqlProxy, store: &PostgresStore) {
-        let mut gate = proxy.gate();
-        let mut drops = Vec::new();
-        for _ in 0..POOL {
-            drops.push(drop_of(self.scenes.store(), 1).await);
-        }
-        for _ in 0..5 {
-            proxy.judge(|step| if step.is_begin() { Verdict::Hold } else { Verdict::Pass });
-            let mut asks = JoinSet::new();
-            for drop_id in drops.clone() {
-                let (store, batch) = (store.clone(), batch(drop_id, vec![Command::Expire]));
-                asks.spawn(async move { store.apply(&batch).await });
-            }
-            let mut held = Vec::new();
-            let mut early = 0;
-            while held.len() + early < drops.len() {
-                tokio::select! {
-                    begins = gate.next() => held.push(begins.unwrap()),
-                    // It waited longer for its connection than the store is patient.
-                    Some(_) = asks.join_next() => early += 1,
-                }
-            }
-            let used: BTreeSet<u64> = held.iter().map(|held| held.step().connection).collect();
-            proxy.pass();
-            drop(held);
-            let answers = within(asks.join_all(), "a connection is no good").await;
-            if early == 0 && used.len() == drops.len() && answers.iter().all(Result::is_ok) {
-                return;
-            }
-        }
-        panic!("the pool is not full again");
+/// As many transactions at once as the pool has connections: soon, and then all succeed.
+pub(crate) async fn pool_is_full(
+    proxy: &SqlProxy,
+    store: &PostgresStore,
+    size: u32,
+    outside: &PostgresStore,
+) {
+    let mut gate = proxy.gate();
+    let mut drops = Vec::new();
+    for _ in 0..size {
+        drops.push(drop_of(outside, 1).await);
     }
+    for _ in 0..5 {
+        proxy.judge(|step| if step.is_begin() { Verdict::Hold } else { Verdict::Pass });
+        let mut asks = JoinSet::new();
+        for drop_id in drops.clone() {
+            let (store, batch) = (store.clone(), batch(drop_id, vec![Command::Expire]));
+            asks.spawn(async move { store.apply(&batch).await });
+        }
+        let mut held = Vec::new();
+        let mut early = 0;
+        while held.len() + early < drops.len() {
+            tokio::select! {
+                begins = gate.next() => held.push(begins.unwrap()),
+                // It waited longer for its connection than the store is patient.
+                Some(_) = asks.join_next() => early += 1,
+            }
+        }
+        let used: BTreeSet<u64> = held.iter().map(|held| held.step().connection).collect();
+        proxy.pass();
+        drop(held);
+        let answers = within(asks.join_all(), "a connection is no good").await;
+        if early == 0 && used.len() == drops.len() && answers.iter().all(Result::is_ok) {
+            return;
+        }
+    }
+    panic!("the pool is not full again");
 }
 
 /// Repeats an act as a caller does, until it is done.
@@ -197,7 +202,7 @@ async fn repeat(act: Act, store: &PostgresStore, cast: Cast) -> Answer {
     }
 }
 
-async fn within<F: Future>(future: F, otherwise: &str) -> F::Output {
+pub(crate) async fn within<F: Future>(future: F, otherwise: &str) -> F::Output {
     let waited = tokio::time::timeout(Duration::from_secs(30), future).await;
     waited.unwrap_or_else(|_| panic!("{otherwise}"))
 }
@@ -263,7 +268,7 @@ async fn break_everywhere(name: &str, acts: &[Act], verdicts: &[Verdict], at_onc
 }
 
 /// Returns once no session of the database has a transaction open.
-async fn nothing_is_open(database: &Database) {
+pub(crate) async fn nothing_is_open(database: &Database) {
     let mut outside = database.connection().await.unwrap();
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                 AND pid <> pg_backend_pid() AND (state LIKE 'idle in transaction%' \
