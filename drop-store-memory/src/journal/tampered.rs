@@ -5,7 +5,7 @@ use std::path::Path;
 use drop_core::Store;
 use drop_core::model::{DropId, DropTerms, NewDrop, ReservationId, Units};
 use drop_core::rules::{Batch, Command};
-use redb::{Database, WriteTransaction};
+use redb::{Database, ReadableTable, WriteTransaction};
 
 use super::tables::{
     CHANGES, FORMAT, HEADS, HeadRecord, META, PRESENT_FORMAT, RESERVATIONS, TERMS, USERS, decode,
