@@ -57,7 +57,7 @@ pub(crate) const SUITES: &[Suite] = &[
         ..Suite::new("interleavings", &["--test", "postgres"], &[CORE, POSTGRES])
     },
     Suite {
-        filter: &["crash", "herd", "lifecycle"],
+        filter: &["herd::one_unit", "lifecycle"],
         ..Suite::new("shop", &["--test", "shop"], &[CORE, MEMORY, POSTGRES, HTTP])
     },
     Suite {
