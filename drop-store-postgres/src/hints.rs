@@ -10,18 +10,22 @@
 //! whoever has that connection, in the middle of a transaction.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use drop_core::StoreError;
 use drop_core::model::DropId;
 use futures::stream::{BoxStream, StreamExt};
-use sqlx::PgPool;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::AbortHandle;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 use tokio_stream::wrappers::BroadcastStream;
 
+use crate::fault::{Fault, Phase};
 use crate::server::Server;
 
 /// The channel on which drop ids are told, decimal and separated by commas.
@@ -30,10 +34,13 @@ const CHANNEL: &str = "drop_changed";
 /// `$1` the channel, `$2` payloads.
 const TELL: &str = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload";
 
+/// What a listener asks where it has heard nothing for long.
+const SIGN_OF_LIFE: &str = "SELECT 1";
+
 /// The two tasks, and what is between them and the store. Both end with it.
 #[derive(Debug)]
 pub(crate) struct Hints {
-    pool: PgPool,
+    server: Server,
     runtime: Handle,
     outbox: Arc<Outbox>,
     heard: broadcast::Sender<DropId>,
@@ -54,6 +61,8 @@ impl Hints {
     const GATHERING: Duration = Duration::from_millis(10);
     /// How long to wait before listening is tried again.
     const PAUSE: Duration = Duration::from_secs(1);
+    /// After so many times the store's patience without a word a listener asks for one.
+    const SILENCE: u32 = 3;
     /// Ids in one payload: 8 digits and a comma each, of at most 8,000 bytes.
     const IDS: usize = 800;
     /// Hints kept for a subscriber that is slow.
@@ -62,19 +71,20 @@ impl Hints {
     /// Starts telling; listening starts with the first subscriber.
     pub(crate) fn start(server: &Server) -> Self {
         let runtime = Handle::current();
-        // Not the pool of the store: a listener keeps its connection for good, and telling
-        // must neither wait for the hot transactions nor delay them.
+        // Not the pool of the store: telling must neither wait for the hot transactions nor
+        // delay them.
         let pool = PgPoolOptions::new()
-            .max_connections(2)
+            .max_connections(1)
             .idle_timeout(Duration::from_secs(60))
             .connect_lazy_with(server.pool.connect_options().as_ref().clone());
         let outbox = Arc::new(Outbox::default());
         let (heard, _) = broadcast::channel(Self::KEPT);
+        let server = Server { pool, ..server.clone() };
         let telling = server.prepared.then(|| {
-            let telling = tell(pool.clone(), outbox.clone());
+            let telling = tell(server.clone(), outbox.clone());
             runtime.spawn(telling).abort_handle()
         });
-        Self { pool, runtime, outbox, heard, telling, listening: OnceLock::new() }
+        Self { server, runtime, outbox, heard, telling, listening: OnceLock::new() }
     }
 
     /// The drop has changed.
@@ -93,7 +103,7 @@ impl Hints {
         let heard = self.heard.subscribe();
         if self.telling.is_some() {
             self.listening.get_or_init(|| {
-                let listening = listen(self.pool.clone(), self.heard.clone());
+                let listening = listen(self.server.clone(), self.heard.clone());
                 self.runtime.spawn(listening).abort_handle()
             });
         }
@@ -110,7 +120,7 @@ impl Drop for Hints {
     }
 }
 
-async fn tell(pool: PgPool, outbox: Arc<Outbox>) {
+async fn tell(server: Server, outbox: Arc<Outbox>) {
     loop {
         outbox.filled.notified().await;
         tokio::time::sleep(Hints::GATHERING).await;
@@ -123,33 +133,65 @@ async fn tell(pool: PgPool, outbox: Arc<Outbox>) {
         if payloads.is_empty() {
             continue;
         }
-        let query = sqlx::query(TELL).bind(CHANNEL).bind(payloads);
-        if let Err(error) = query.execute(&pool).await {
+        if let Err(fault) = tell_now(&server, payloads).await {
+            let error = StoreError::from(fault);
             tracing::debug!(%error, "changed drops were not told to other instances");
         }
     }
 }
 
+async fn tell_now(server: &Server, payloads: Vec<String>) -> Result<(), Fault> {
+    let mut connection = server.acquire().await?;
+    let query = sqlx::query(TELL).bind(CHANNEL).bind(payloads).persistent(server.prepared);
+    let told = timeout(server.patience.answer, query.execute(&mut *connection)).await;
+    let fault = match told {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => Fault::new(error, Phase::Working),
+        Err(_) => Fault::silent(Phase::Working),
+    };
+    connection.give_up();
+    Err(fault)
+}
+
 /// Listens for good: whatever ends one listener, another one follows after a pause.
-async fn listen(pool: PgPool, heard: broadcast::Sender<DropId>) {
+async fn listen(server: Server, heard: broadcast::Sender<DropId>) {
     loop {
-        let Err(error) = hear(&pool, &heard).await;
+        let Err(error) = hear(&server, &heard).await;
         tracing::debug!(%error, "not listening for changed drops");
         tokio::time::sleep(Hints::PAUSE).await;
     }
 }
 
+/// A listener has nothing to send: where the network swallows its connection, neither it nor
+/// the system would ever know. So after a silence it asks for a sign of life, and like every
+/// other answer that must come within the store's patience.
 async fn hear(
-    pool: &PgPool,
+    server: &Server,
     heard: &broadcast::Sender<DropId>,
-) -> Result<std::convert::Infallible, sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CHANNEL).await?;
+) -> Result<Infallible, sqlx::Error> {
+    let patience = server.patience.answer;
+    // A pool for each: a listener that ends takes its leave of the server, and may wait for the
+    // answer to that in a place that the next one needs.
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(patience)
+        .connect_lazy_with(server.pool.connect_options().as_ref().clone());
+    let mut listener = PgListener::connect_with(&pool).await?;
+    answered(timeout(patience, listener.listen(CHANNEL)).await)?;
     loop {
-        let notification = listener.recv().await?;
-        for id in notification.payload().split(',').filter_map(|id| id.parse().ok()) {
+        let silence = patience.saturating_mul(Hints::SILENCE);
+        let Ok(notification) = timeout(silence, listener.recv()).await else {
+            let sign = sqlx::raw_sql(SIGN_OF_LIFE).execute(&mut listener);
+            answered(timeout(patience, sign).await)?;
+            continue;
+        };
+        for id in notification?.payload().split(',').filter_map(|id| id.parse().ok()) {
             // Without subscribers there is nobody to tell.
             let _ = heard.send(id);
         }
     }
+}
+
+fn answered<T>(answer: Result<Result<T, sqlx::Error>, Elapsed>) -> Result<T, sqlx::Error> {
+    answer.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }

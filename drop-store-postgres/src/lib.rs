@@ -65,6 +65,11 @@
 //! | no connection, a cut one, a silent server, 08, 53, 57, 58, 25006 | `Unavailable`; nothing is written |
 //! | any of these, or no answer, once COMMIT was sent | `Unknown` |
 //!
+//! Nothing waits without a bound: not an answer, not the sign of life that the pool asks of a
+//! connection that comes back to it, not a listener. Where the network swallows a connection,
+//! its place in the pool is free again within the answer timeout, and the server ends what was
+//! open on it within the idle timeout.
+//!
 //! # Many instances
 //! Each change is a row of `drop_changes`, in the same commit. [`hints`](drop_core::Store::hints)
 //! tells soon which drops have changed, by LISTEN and a NOTIFY outside of the transaction; behind

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use drop_core::Store;
 use drop_core::model::DropId;
+use drop_store_postgres::PostgresStore;
+use drop_store_postgres::testing::{SqlProxy, Verdict};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use sqlx::Executor;
@@ -72,4 +74,46 @@ async fn listening_goes_on_after_its_session_was_ended() {
     listens(&database).await;
     let id = drop_of(&first, 5).await;
     hears(&mut hints, &[id]).await;
+}
+
+/// A black hole tells nobody that it is there: neither a listener, which only waits, nor the
+/// pool that a connection goes back to.
+#[tokio::test]
+async fn hints_come_again_after_a_black_hole() {
+    let database = database().await;
+    let first = database.connect().await.unwrap();
+    let proxy = SqlProxy::before(&database.options()).await.unwrap();
+    let builder = PostgresStore::builder_with(proxy.options());
+    let builder = builder.answer_timeout(Duration::from_millis(300));
+    let second = builder.connect_unmigrated().await.unwrap();
+    let (lost, mut is_lost) = tokio::sync::watch::channel([0; 3]);
+    proxy.judge(move |step| {
+        let kinds = ["LISTEN", "SELECT 1", "SELECT pg_notify"];
+        let kind = kinds.iter().position(|kind| step.is_work() && step.sql.starts_with(kind));
+        let Some(kind) = kind.filter(|kind| lost.borrow()[*kind] < [1, 1, 3][*kind]) else {
+            return Verdict::Pass;
+        };
+        lost.send_modify(|lost| lost[kind] += 1);
+        Verdict::Swallow
+    });
+    let (mut of_first, mut of_second) = (second.hints(), first.hints());
+    let heard = async |by: &PostgresStore, hints: &mut BoxStream<'static, DropId>| {
+        loop {
+            let id = drop_of(by, 1).await;
+            let next = async { while hints.next().await.unwrap() != id {} };
+            if tokio::time::timeout(Duration::from_millis(200), next).await.is_ok() {
+                return;
+            }
+        }
+    };
+    let all = async {
+        heard(&first, &mut of_first).await;
+        // The listener notices, too, where its connection is lost later.
+        is_lost.wait_for(|lost| lost[1] == 1).await.unwrap();
+        heard(&first, &mut of_first).await;
+        heard(&second, &mut of_second).await;
+        is_lost.wait_for(|lost| *lost == [1, 1, 3]).await.unwrap();
+        heard(&second, &mut of_second).await;
+    };
+    tokio::time::timeout(6 * SOON, all).await.expect("hints stay away");
 }

@@ -10,6 +10,7 @@ mod interleavings;
 mod kit;
 mod network;
 mod plans;
+mod proxies;
 mod races;
 mod sales;
 mod schema;

@@ -18,13 +18,18 @@ pub(crate) struct Player {
     backend: i32,
 }
 
-/// How a merge went.
-pub(crate) struct Merge {
-    pub(crate) answers: [Answer; 2],
+/// How a merge goes, readable also where it breaks off.
+#[derive(Default)]
+pub(crate) struct Course {
     /// Where both could go on: who did.
     pub(crate) choices: Vec<usize>,
     /// Each step, with whose it is.
     pub(crate) steps: Vec<String>,
+}
+
+/// How a merge went.
+pub(crate) struct Merge {
+    pub(crate) answers: [Answer; 2],
     /// How often one waited for the other's lock.
     pub(crate) waits: usize,
     /// Who waited for the drop's lock while the time went on to [`Cast::later`].
@@ -119,6 +124,7 @@ pub(crate) async fn play(
     cast: Cast,
     (watch, time): (&mut PgConnection, &ManualTime),
     script: &[usize],
+    course: &mut Course,
 ) -> Merge {
     let [first, second] = players;
     let mut tasks = [
@@ -130,7 +136,8 @@ pub(crate) async fn play(
     for who in [0, 1] {
         states[who] = players[who].settle(&mut tasks[who], &mut answers[who], 0, watch).await;
     }
-    let (mut choices, mut steps, mut waits, mut late) = (Vec::new(), Vec::new(), 0, None);
+    let Course { choices, steps } = course;
+    let (mut waits, mut late) = (0, None);
     loop {
         let ready: Vec<usize> =
             (0..2).filter(|who| matches!(states[*who], State::Ready(_))).collect();
@@ -170,5 +177,5 @@ pub(crate) async fn play(
     if late.is_some() {
         time.set_time(cast.at).await.unwrap();
     }
-    Merge { answers, choices, steps, waits, late }
+    Merge { answers, waits, late }
 }

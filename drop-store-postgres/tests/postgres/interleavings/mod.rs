@@ -17,7 +17,7 @@ use futures::FutureExt;
 use sqlx::PgConnection;
 
 use self::acts::Act;
-use self::merge::{Player, play};
+use self::merge::{Course, Player, play};
 use self::scene::{Scenes, refusals};
 use crate::kit::{database, start};
 
@@ -61,23 +61,31 @@ impl Stage {
         let cast = self.scenes.next().await;
         let users = is_long() || acts[0].meets_in_users(acts[1]);
         self.players.iter().for_each(|player| player.hold(users));
-        let merge =
-            play(&mut self.players, acts, cast, (&mut self.watch, self.scenes.time()), script)
-                .await;
-        let checked = AssertUnwindSafe(self.scenes.check(acts, &cast, &merge)).catch_unwind().await;
-        if let Err(panic) = checked {
-            eprintln!("{:#?}\n{}", merge.steps, replay(self.isolation, acts, &merge.choices));
-            std::panic::resume_unwind(panic);
-        }
+        let mut course = Course::default();
+        let played = async {
+            let watch = (&mut self.watch, self.scenes.time());
+            let merge = play(&mut self.players, acts, cast, watch, script, &mut course).await;
+            self.scenes.check(acts, &cast, &merge).await;
+            merge
+        };
+        let merge = match AssertUnwindSafe(played).catch_unwind().await {
+            Ok(merge) => merge,
+            Err(panic) => {
+                let again = replay(self.isolation, acts, &course.choices);
+                eprintln!("{:#?}\n{again}", course.steps);
+                std::panic::resume_unwind(panic);
+            }
+        };
+        let Course { choices, steps } = course;
         let errors: Vec<String> = self.players.iter().flat_map(Player::errors).collect();
         let deadlocks = errors.iter().filter(|error| *error == "40P01").count();
-        assert_eq!(deadlocks, 0, "{}", replay(self.isolation, acts, &merge.choices));
+        assert_eq!(deadlocks, 0, "{}", replay(self.isolation, acts, &choices));
         self.figures.merges += 1;
-        self.figures.steps += merge.steps.len();
+        self.figures.steps += steps.len();
         self.figures.waits += merge.waits;
         self.figures.refusals += refusals(&merge);
         self.figures.restarts += errors.iter().filter(|error| *error == "40001").count();
-        merge.choices
+        choices
     }
 
     /// Every merge of a pair: depth first over who goes on where both can.
