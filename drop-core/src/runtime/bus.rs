@@ -79,9 +79,13 @@ impl Bus {
         self.lock().keys().copied().collect()
     }
 
-    /// Takes a drop's present revision as known, without publishing.
-    pub(super) fn meet(&self, drop_id: DropId, revision: Revision) {
-        self.lock().entry(drop_id).or_insert(revision);
+    /// Takes the present revisions of drops as known, without publishing. What a reader here
+    /// was given is known too: whoever subscribed before that hears of everything after it.
+    pub(crate) fn meet(&self, revisions: impl IntoIterator<Item = (DropId, Revision)>) {
+        let mut heads = self.lock();
+        for (drop_id, revision) in revisions {
+            heads.entry(drop_id).or_insert(revision);
+        }
     }
 
     /// Goes over changes that are not to be had any more: subscribers are given the present

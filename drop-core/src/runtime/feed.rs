@@ -60,9 +60,7 @@ impl Feed {
         let mut after = None;
         loop {
             let heads = self.store.heads(after, Self::PAGE).await?;
-            for (drop_id, revision) in &heads {
-                self.bus.meet(*drop_id, *revision);
-            }
+            self.bus.meet(heads.iter().copied());
             match heads.last() {
                 Some((last, _)) if heads.len() == Self::PAGE => after = Some(*last),
                 _ => return Ok(()),

@@ -12,6 +12,7 @@ use crate::rules::{Applied, Batch, Change, Command};
 use crate::store::Deletion;
 
 use super::request::Told;
+use super::watcher::Watcher;
 
 /// Which life of which instance: a number that each start of an instance gets anew.
 pub(super) type Life = u64;
@@ -80,7 +81,10 @@ pub(super) enum Event {
     UserDeleted(Life, Username, Result<Deletion, StoreError>),
     Snapshot(DropId, Option<DropSnapshot>),
     Changes(DropId, Revision, usize, Vec<Arc<Change>>),
+    Snapshots(Vec<DropSnapshot>),
     Trimmed(u32),
+    /// Somebody has come to watch, or has not been let in.
+    Watching(Life, Option<Watcher>),
     /// A caller was answered.
     Answered(u64, Told),
 }

@@ -124,7 +124,9 @@ impl Store for Gated {
     }
 
     async fn snapshots(&self, page: &DropPage) -> Result<Vec<DropSnapshot>, StoreError> {
-        self.read(self.inner.snapshots(page), |_| None).await
+        let whole = page.status.is_none() && page.after.is_none();
+        let note = |read: &Vec<_>| whole.then(|| Event::Snapshots(read.clone()));
+        self.read(self.inner.snapshots(page), note).await
     }
 
     async fn reservation(&self, id: ReservationId) -> Result<Option<Reading>, StoreError> {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::service::DropService;
 use crate::store::Store;
 
 use super::clock::InstanceClock;
-use super::desk::{Desk, Life};
+use super::desk::{Desk, Event, Life};
 use super::gated::Gated;
 use super::mood::Mood;
 use super::watcher::Watcher;
@@ -24,6 +24,8 @@ pub(super) struct Instance {
     /// `None` where they are dead.
     pub(super) workers: Option<(JoinHandle<()>, CancellationToken)>,
     pub(super) watchers: Vec<Watcher>,
+    /// Those who have subscribed and are still reading.
+    pub(super) coming: Vec<AbortHandle>,
     /// It stands still until this step.
     pub(super) paused_until: u64,
 }
@@ -56,7 +58,26 @@ impl Instance {
             let cancel = CancellationToken::new();
             (tokio::spawn(workers.run(cancel.clone())), cancel)
         });
-        Self { life, clock, service, workers, watchers: Vec::new(), paused_until: 0 }
+        let (watchers, coming) = (Vec::new(), Vec::new());
+        Self { life, clock, service, workers, watchers, coming, paused_until: 0 }
+    }
+
+    /// Somebody comes to watch.
+    pub(super) fn watch(&mut self, desk: Arc<Desk>) {
+        let (life, coming) = (self.life, Watcher::come(self.service.clone()));
+        let task = tokio::spawn(async move {
+            let watcher = coming.await.ok();
+            desk.note(Event::Watching(life, watcher));
+        });
+        self.coming.push(task.abort_handle());
+    }
+
+    /// Ends everything that runs in it.
+    pub(super) fn kill(&mut self) {
+        self.kill_workers();
+        for coming in self.coming.drain(..) {
+            coming.abort();
+        }
     }
 
     /// Kills the workers; says whether there were any.

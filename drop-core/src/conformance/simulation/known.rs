@@ -23,7 +23,8 @@ pub(super) struct Known {
     /// How many of the oldest changes the feed has no more.
     trimmed: usize,
     forgotten: BTreeSet<ReservationId>,
-    forgotten_users: BTreeSet<UserId>,
+    /// Those who have lost their rows here.
+    pub(super) forgotten_users: BTreeSet<Username>,
 }
 
 impl Known {
@@ -65,7 +66,6 @@ impl Known {
             let rows = self.rows.reservations.values();
             let rows = rows.filter(|row| row.claim().user_id == *user).map(Reservation::id);
             self.forgotten.extend(rows);
-            self.forgotten_users.insert(*user);
         }
         // I5 and I6: one revision more, each row leaves active once.
         self.rows.apply(change);
@@ -183,12 +183,16 @@ impl Known {
     }
 
     /// Where a user's newest hold stands at `now`.
-    pub(super) fn newest_hold(&self, user: Option<UserId>, now: Timestamp) -> HoldState {
-        let Some(user) = user else { return HoldState::Nothing };
+    pub(super) fn newest_hold(
+        &self,
+        username: &Username,
+        user: Option<UserId>,
+        now: Timestamp,
+    ) -> HoldState {
         let mut rows = self.rows.reservations.values().rev();
-        match rows.find(|row| row.claim().user_id == user) {
+        match rows.find(|row| Some(row.claim().user_id) == user) {
             Some(row) => self.row_state(row, now),
-            None if self.forgotten_users.contains(&user) => HoldState::Forgotten,
+            None if self.forgotten_users.contains(username) => HoldState::Forgotten,
             None => HoldState::Nothing,
         }
     }

@@ -39,7 +39,7 @@ impl Mood {
             slow_reads: dice.pick(&[0, 4, 16, 64]),
             lost_hints: dice.pick(&[0, 0, 3]),
             keep_changes: dice.pick(&[1, 3, 10_000, 10_000]),
-            lane_capacity: dice.pick(&[1, 3, 16_384, 16_384]),
+            lane_capacity: if dice.one_in(12) { 1 } else { dice.pick(&[4, 16_384]) },
             batch: dice.pick(&[1, 2, 256, 256]),
             subscriber_capacity: dice.pick(&[2, 4096, 4096, 4096]),
             longest_hold: dice.pick(&[10, 60, 600, 7200]),

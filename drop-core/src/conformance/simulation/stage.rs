@@ -17,7 +17,6 @@ use super::play::{DataSet, Play, Summary};
 use super::request::{Request, Told};
 use super::states::Trouble;
 use super::trace::{Trace, bits};
-use super::watcher::Watcher;
 use super::witness::Witness;
 
 /// Everything of a run. What the scheduler decides stands in `steps`, what clients do in
@@ -94,21 +93,13 @@ impl<'a> Stage<'a> {
         self.lives += 1;
         let (inner, desk) = (self.data.store(instance), self.desk.clone());
         let life = self.lives;
-        let started =
+        let mut started =
             Instance::start(inner, desk, life, self.elapsed, &self.mood, with_workers);
+        started.watch(self.desk.clone());
         self.instances[instance] = Some(started);
         self.trace.note("start", &[life, u64::from(with_workers)], || {
             format!("instance {instance}, life {life}, workers: {with_workers}")
         });
-        self.watch(instance);
-    }
-
-    /// Somebody subscribes to an instance and reads what there is.
-    pub(super) fn watch(&mut self, instance: usize) {
-        if let Some(running) = &mut self.instances[instance] {
-            let watcher = Watcher::new(running.service.subscribe(), &self.witness);
-            running.watchers.push(watcher);
-        }
     }
 
     /// Kills an instance: whatever it was doing is never heard of again.
@@ -116,7 +107,7 @@ impl<'a> Stage<'a> {
         let Some(mut killed) = self.instances[instance].take() else { return };
         self.trace.note("crash", &[killed.life], || format!("instance {instance}"));
         self.desk.waiting(|waiting| waiting.retain(|call| call.life != killed.life));
-        killed.kill_workers();
+        killed.kill();
         let calls: Vec<_> = self.calls.values().filter(|call| call.life == killed.life).collect();
         let numbers: Vec<_> = calls.into_iter().map(|call| call.number).collect();
         for number in numbers {
@@ -189,8 +180,15 @@ impl<'a> Stage<'a> {
             self.take_in(event);
         }
         for instance in self.instances.iter_mut().flatten() {
-            for watcher in &mut instance.watchers {
-                self.summary.updates += watcher.listen(&self.witness);
+            let before = instance.watchers.len();
+            instance.watchers.retain_mut(|watcher| {
+                let heard = watcher.listen(&self.witness);
+                self.summary.updates += heard.unwrap_or_default();
+                heard.is_some()
+            });
+            // Who was too slow comes again.
+            for _ in instance.watchers.len()..before {
+                instance.watch(self.desk.clone());
             }
             let ended = instance.workers.as_ref().is_some_and(|(task, _)| task.is_finished());
             assert!(!ended, "the workers of life {} ended by themselves", instance.life);
@@ -244,6 +242,13 @@ impl<'a> Stage<'a> {
             }
             Event::Snapshot(id, read) => self.witness.read(id, read.as_ref(), now),
             Event::Changes(id, since, limit, read) => self.witness.feed(id, since, limit, &read),
+            Event::Snapshots(read) => self.witness.read_all(&read, now),
+            Event::Watching(life, watcher) => {
+                let mut running = self.instances.iter_mut().flatten();
+                if let Some(running) = running.find(|running| running.life == life) {
+                    running.watchers.extend(watcher);
+                }
+            }
             Event::Trimmed(keep) => self.witness.trimmed(keep),
             Event::Answered(number, told) => self.answered(number, told),
         }

@@ -233,6 +233,6 @@ impl Stage<'_> {
             running.watchers.remove(0);
         }
         self.trace.note("watch", &[life], || format!("somebody comes to instance {instance}"));
-        self.watch(instance);
+        running.watch(self.desk.clone());
     }
 }

@@ -143,7 +143,7 @@ impl Stage<'_> {
         let known = self.witness.drops.get(&id).filter(|known| !known.deleted);
         let newest = |customer| {
             known.map_or(HoldState::Nothing, |known| {
-                known.newest_hold(self.witness.user(customer), now)
+                known.newest_hold(customer, self.witness.user(customer), now)
             })
         };
         let named = |id| known.map_or(HoldState::Nothing, |known| known.hold(id, now));

@@ -1,11 +1,14 @@
-//! Who watches an instance: a subscriber that read the present state when it came.
+//! Who watches an instance: a subscriber that reads the present state when it comes.
 
 use std::collections::BTreeMap;
 
 use futures::FutureExt;
 
+use crate::error::ServiceError;
 use crate::model::{DropId, Revision};
 use crate::runtime::{Update, Updates};
+use crate::service::DropService;
+use crate::store::DropPage;
 
 use super::witness::Witness;
 
@@ -20,22 +23,30 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Subscribed to `updates` a moment ago, and has read everything since.
-    pub(super) fn new(updates: Updates, witness: &Witness) -> Self {
-        Self { updates, known: witness.heads(), heard: BTreeMap::new() }
+    /// Subscribes and then reads what there is, as every watcher has to.
+    pub(super) async fn come(service: DropService) -> Result<Self, ServiceError> {
+        let updates = service.subscribe();
+        let all = DropPage { status: None, after: None, limit: 1_000_000 };
+        let read = service.drop_snapshots(&all).await?;
+        let known = read.iter().map(|drop| (drop.id, drop.revision)).collect();
+        Ok(Self { updates, known, heard: BTreeMap::new() })
     }
 
-    /// Hears all there is to hear, and counts it.
+    /// Hears all there is to hear, and counts it; `None` once it has missed something and has
+    /// to come again.
     ///
     /// # Panics
     /// Where it hears what is not so.
-    pub(super) fn listen(&mut self, witness: &Witness) -> u64 {
+    pub(super) fn listen(&mut self, witness: &Witness) -> Option<u64> {
         let mut count = 0;
         while let Some(Some(update)) = self.updates.next().now_or_never() {
             count += 1;
+            if let Update::Missed(_) = update {
+                return None;
+            }
             self.hear(&update, witness);
         }
-        count
+        Some(count)
     }
 
     fn hear(&mut self, update: &Update, witness: &Witness) {
@@ -70,11 +81,7 @@ impl Watcher {
                 self.known.remove(id);
                 self.heard.remove(id);
             }
-            // It reads the present state, and goes on.
-            Update::Missed(_) => {
-                self.known = witness.heads();
-                self.heard.clear();
-            }
+            Update::Missed(_) => {}
         }
     }
 

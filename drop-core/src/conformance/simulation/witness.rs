@@ -60,6 +60,10 @@ impl Witness {
                 self.users.entry(customer.clone()).or_default();
             }
         }
+        if let Some(change) = applied.change() {
+            let names = change.forgotten.iter().filter_map(|user| self.names.get(user));
+            known.forgotten_users.extend(names.cloned());
+        }
         for (command, outcome) in batch.commands().iter().zip(applied.outcomes()) {
             if let (Some(customer), Outcome::Done(Effect::Reserved { reservation, .. })) =
                 (command.customer(), outcome)
@@ -112,6 +116,15 @@ impl Witness {
         }
     }
 
+    /// All drops were read at `now`.
+    pub(super) fn read_all(&self, read: &[DropSnapshot], now: Timestamp) {
+        let ids = self.live().map(|known| known.rows.drop_id).rev();
+        assert!(read.iter().map(|drop| drop.id).eq(ids), "the drops, newest first: {read:?}");
+        for snapshot in read {
+            self.read(snapshot.id, Some(snapshot), now);
+        }
+    }
+
     /// A part of the feed was read.
     pub(super) fn feed(&self, id: DropId, since: Revision, limit: usize, read: &[Arc<Change>]) {
         match self.drops.get(&id).filter(|known| !known.deleted) {
@@ -148,7 +161,7 @@ impl Witness {
     }
 
     /// The drops that are there.
-    pub(super) fn live(&self) -> impl Iterator<Item = &Known> {
+    pub(super) fn live(&self) -> impl DoubleEndedIterator<Item = &Known> {
         self.drops.values().filter(|known| !known.deleted)
     }
 
