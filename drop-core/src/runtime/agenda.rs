@@ -11,7 +11,7 @@ pub(super) struct Agenda<T> {
     entries: BTreeSet<(Timestamp, T)>,
 }
 
-impl<T: Ord> Agenda<T> {
+impl<T: Ord + Copy> Agenda<T> {
     /// The most entries kept; the latest give way.
     const MAX_ENTRIES: usize = 1 << 20;
 
@@ -26,6 +26,11 @@ impl<T: Ord> Agenda<T> {
             return self.entries.pop_last().map(|(_, last)| last);
         }
         None
+    }
+
+    /// Takes back what was noted for `at`.
+    pub(super) fn remove(&mut self, at: Timestamp, entry: &T) {
+        self.entries.remove(&(at, *entry));
     }
 
     /// How long until the first entry.

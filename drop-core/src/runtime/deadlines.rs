@@ -22,7 +22,8 @@ type Entry = (DropId, Timestamp, Origin);
 #[derive(Debug)]
 pub(super) struct Deadlines {
     agenda: Agenda<Entry>,
-    known: BTreeSet<(DropId, Timestamp)>,
+    /// When each deadline comes, by this process's clock.
+    known: BTreeMap<(DropId, Timestamp), (Timestamp, Origin)>,
     /// The latest deadline that came up for a drop since its expiry went into the lane. One
     /// command per drop is in its lane at a time; it settles all that is due by then.
     in_lane: BTreeMap<DropId, (Timestamp, Origin)>,
@@ -30,14 +31,19 @@ pub(super) struct Deadlines {
 
 impl Deadlines {
     pub(super) fn new() -> Self {
-        Self { agenda: Agenda::new(), known: BTreeSet::new(), in_lane: BTreeMap::new() }
+        Self { agenda: Agenda::new(), known: BTreeMap::new(), in_lane: BTreeMap::new() }
     }
 
-    /// Notes a deadline that comes at `at` by this process's clock, unless it is known.
+    /// Notes a deadline that comes at `at` by this process's clock. One that is known is moved
+    /// where it comes sooner than was thought: a clock was set, here or in the store.
     pub(super) fn note(&mut self, at: Timestamp, id: DropId, deadline: Timestamp, origin: Origin) {
-        if !self.known.insert((id, deadline)) {
-            return;
+        if let Some((known_at, known_origin)) = self.known.get(&(id, deadline)).copied() {
+            if known_at <= at {
+                return;
+            }
+            self.agenda.remove(known_at, &(id, deadline, known_origin));
         }
+        self.known.insert((id, deadline), (at, origin));
         if let Some((id, deadline, _)) = self.agenda.note(at, (id, deadline, origin)) {
             self.known.remove(&(id, deadline));
         }

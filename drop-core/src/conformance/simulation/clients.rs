@@ -96,10 +96,9 @@ impl Stage<'_> {
     /// this instance, after the call began; and each is told of once.
     fn claim(&mut self, call: &Call, told: &Told) {
         let since = self.deeds.iter_mut().skip(call.began);
-        let mut own = since.filter(|deed| deed.life == call.life);
-        let deed = own.find(|deed| {
-            !deed.claimed && call.asked_for(deed) && call.told_of(&deed.act, told)
-        });
+        let own = since.filter(|deed| deed.life == call.life && !deed.claimed);
+        // The last of them: an amendment's answer is read later, and may be newer than it.
+        let deed = own.filter(|deed| call.asked_for(deed) && call.told_of(&deed.act, told)).last();
         match deed {
             Some(deed) => deed.claimed = true,
             None => panic!("I8: call {} is told what never was: {told:?}", call.number),

@@ -139,8 +139,11 @@ impl Stage<'_> {
             let held: Units = known.rows.variants.iter().map(|v| v.stock.held()).sum();
             assert!(held.is_zero() && read == Some(held), "I2: {held} units of {id} stay held");
         }
-        for watcher in self.instances.iter().flatten().flat_map(|running| &running.watchers) {
-            watcher.converged(&self.witness);
+        self.listen();
+        for instance in self.instances.iter().flatten() {
+            for watcher in &instance.watchers {
+                watcher.converged(instance.life, &self.witness);
+            }
         }
     }
 

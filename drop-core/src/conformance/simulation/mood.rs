@@ -33,7 +33,7 @@ impl Mood {
         Self {
             instances: instances.unwrap_or(drawn),
             calls: small(dice, 10) + 1,
-            faults: if calm { 0 } else { dice.pick(&[4, 6, 8, 16]) },
+            faults: if calm { 0 } else { dice.pick(&[3, 4, 6, 12]) },
             trouble: if calm { 0 } else { dice.pick(&[20, 60, 120]) },
             time: dice.pick(&[20, 60, 120]),
             slow_reads: dice.pick(&[0, 4, 16, 64]),

@@ -179,6 +179,11 @@ impl<'a> Stage<'a> {
         for event in events {
             self.take_in(event);
         }
+        self.listen();
+    }
+
+    /// Watchers hear what there is to hear.
+    pub(super) fn listen(&mut self) {
         for instance in self.instances.iter_mut().flatten() {
             let before = instance.watchers.len();
             instance.watchers.retain_mut(|watcher| {
@@ -246,6 +251,7 @@ impl<'a> Stage<'a> {
             Event::Watching(life, watcher) => {
                 let mut running = self.instances.iter_mut().flatten();
                 if let Some(running) = running.find(|running| running.life == life) {
+                    self.trace.note("watches", &[life], || format!("life {life}: {watcher:?}"));
                     running.watchers.extend(watcher);
                 }
             }

@@ -14,7 +14,7 @@ pub(super) struct Trace {
 
 impl Trace {
     /// The lines kept, the newest.
-    const KEPT: usize = 400;
+    const KEPT: usize = 4000;
 
     pub(super) const fn new(in_words: bool) -> Self {
         Self { hash: 0x9e37_79b9_7f4a_7c15, lines: if in_words { Some(VecDeque::new()) } else { None } }

@@ -10,6 +10,7 @@ use crate::runtime::{Update, Updates};
 use crate::service::DropService;
 use crate::store::DropPage;
 
+use super::desk::Life;
 use super::witness::Witness;
 
 /// A subscriber, and what it knows.
@@ -93,8 +94,8 @@ impl Watcher {
 
     /// # Panics
     /// Where it does not know the present state of each drop.
-    pub(super) fn converged(&self, witness: &Witness) {
+    pub(super) fn converged(&self, life: Life, witness: &Witness) {
         let present = witness.heads();
-        assert_eq!(self.known, present, "a watcher knows something else than there is");
+        assert_eq!(self.known, present, "what a watcher of life {life} knows");
     }
 }
