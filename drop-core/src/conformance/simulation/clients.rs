@@ -1,8 +1,9 @@
 //! What clients do, and whether they are told the truth.
 
-use crate::conformance::history::{Answer, Ask};
+use crate::conformance::history::Answer;
 use crate::error::{ServiceError, StoreError};
 use crate::rules::Outcome;
+use crate::store::Deletion;
 
 use super::calls::{Act, Call, Deed};
 use super::request::{Request, Told};
@@ -21,13 +22,6 @@ impl Stage<'_> {
             format!("{number} of life {life}, repeats {repeats}: {request:?}")
         });
         let ticket = request.as_history().map(|ask| self.recorder.begin(ask));
-        if let Request::DeleteUser { who, .. } = &request {
-            for known in self.witness.live() {
-                let (drop_id, username) = (known.rows.drop_id, who.clone());
-                // Of one drop nobody is told when it was done.
-                let _ = self.recorder.begin(Ask::Forget { drop_id, username });
-            }
-        }
         let ask = request.clone().ask(running.service.clone(), number, self.desk.clone());
         let (task, command) = (tokio::spawn(ask).abort_handle(), request.command());
         if self.sent.len() == Self::SENT {
@@ -96,11 +90,11 @@ impl Stage<'_> {
     /// this instance, after the call began; and each is told of once.
     fn claim(&mut self, call: &Call, told: &Told) {
         let since = self.deeds.iter_mut().skip(call.began);
-        let own = since.filter(|deed| deed.life == call.life && !deed.claimed);
-        // The last of them: an amendment's answer is read later, and may be newer than it.
-        let deed = own.filter(|deed| call.asked_for(deed) && call.told_of(&deed.act, told)).last();
+        let mut own = since.filter(|deed| deed.life == call.life && !deed.claimed);
+        let deed = own.find(|deed| call.asked_for(deed) && call.told_of(&deed.act, told));
         match deed {
-            Some(deed) => deed.claimed = true,
+            // What is read after an amendment does not tell which one it was.
+            Some(deed) => deed.claimed = !matches!(call.request, Request::Amend { .. }),
             None => panic!("I8: call {} is told what never was: {told:?}", call.number),
         }
     }
@@ -115,14 +109,14 @@ impl Stage<'_> {
     /// I8: what is said not to be done is not done, unless it was done for somebody else who
     /// asked for the same and has not been answered.
     fn check_not_done(&self, call: &Call) {
-        // Of more calls of the store than one, those that come first may be done.
-        if let Request::DeleteUser { .. } | Request::Amend { .. } = call.request {
-            return;
-        }
         let done = |deed: &&Deed| {
             let effective = match &deed.act {
                 Act::Decided(_, _, outcome, ..) => matches!(outcome, Outcome::Done(_)),
-                _ => true,
+                Act::Deleted(_, _, deletion) | Act::UserDeleted(_, deletion) => {
+                    *deletion == Deletion::Deleted
+                }
+                Act::Created(_) => true,
+                Act::Trouble => false,
             };
             deed.life == call.life && !deed.claimed && effective && call.asked_for(deed)
         };

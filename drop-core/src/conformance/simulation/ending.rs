@@ -1,7 +1,10 @@
 //! How a run ends: nothing goes wrong any more, and everything must come right.
 
+use std::time::Duration;
+
 use futures::FutureExt;
 
+use crate::conformance::history::violations;
 use crate::error::ServiceError;
 use crate::model::{DropId, Status, Units};
 use crate::rules::Rejection;
@@ -47,6 +50,7 @@ impl Stage<'_> {
         self.retry().await;
         self.expire().await;
         self.compare_everything().await;
+        self.check_histories();
         self.stop().await;
     }
 
@@ -95,6 +99,11 @@ impl Stage<'_> {
 
     /// I7: what lapses is settled by the workers, without anybody asking for it.
     async fn expire(&mut self) {
+        // The store's clock was set a moment ago: a sweep finds what has lapsed by that.
+        for _ in 0..2 {
+            self.pass(Instance::SWEEP);
+            self.drain().await;
+        }
         for round in 0..64 {
             let now = self.now();
             let rows = self.witness.live().flat_map(|known| known.rows.reservations.values());
@@ -144,6 +153,21 @@ impl Stage<'_> {
             for watcher in &instance.watchers {
                 watcher.converged(instance.life, &self.witness);
             }
+        }
+    }
+
+    /// What all callers were told, against the feed and real time.
+    fn check_histories(&self) {
+        if self.mood.deletes_users {
+            return;
+        }
+        let calls = self.recorder.calls();
+        for known in self.witness.live() {
+            let id = known.rows.drop_id;
+            let of_drop: Vec<_> =
+                calls.iter().filter(|call| call.ask.drop_id() == id).cloned().collect();
+            let found = violations(&of_drop, &known.changes, Duration::ZERO);
+            assert!(found.is_empty(), "the history of drop {id}: {}", found[0]);
         }
     }
 

@@ -24,7 +24,8 @@
 //! answer to a caller with a decision made for that caller, every update that a watcher hears
 //! with what was committed. At the end nothing goes wrong any more: everybody is answered, what
 //! was not acknowledged is asked again until it has one answer, what has lapsed is settled,
-//! watchers know what there is, and the instances stop.
+//! watchers know what there is, the history of all calls is checked
+//! ([`violations`](super::history::violations)), and the instances stop.
 //!
 //! The author of a store says what a data set is ([`DataSet`]) and plays some seeds:
 //!
