@@ -42,7 +42,7 @@ impl Stage<'_> {
         if let Some(ticket) = call.ticket.take()
             && !matches!(told, Told::Nothing)
         {
-            self.recorder.end(ticket, told.as_history());
+            self.recorder.end(ticket, told.as_history(&call.request));
         }
         self.check(&call, &told);
         if told.is_unknown() {
@@ -89,18 +89,26 @@ impl Stage<'_> {
     /// I8: what is acknowledged was committed, and what is refused was refused by a decision of
     /// this instance, after the call began; and each is told of once.
     fn claim(&mut self, call: &Call, told: &Told) {
+        // Who asked the same here before and waits still: what was done first is theirs.
+        let before = self.calls.values().filter(|other| {
+            let same = other.life == call.life && other.command == call.command;
+            same && call.command.is_some() && other.number < call.number
+        });
+        let before = before.count();
         let since = self.deeds.iter_mut().skip(call.began);
-        let mut own = since.filter(|deed| deed.life == call.life && !deed.claimed);
-        let deed = own.find(|deed| call.asked_for(deed) && call.told_of(&deed.act, told));
-        match deed {
-            // What is read after an amendment does not tell which one it was.
-            Some(deed) => deed.claimed = !matches!(call.request, Request::Amend { .. }),
+        let own = since.filter(|deed| deed.life == call.life && !deed.claimed);
+        let fitting = own.filter(|deed| call.asked_for(deed) && call.told_of(&deed.act, told));
+        match fitting.take(before + 1).last() {
+            Some(deed) => deed.claimed = true,
             None => panic!("I8: call {} is told what never was: {told:?}", call.number),
         }
     }
 
     /// Nobody hears of a fault where there was none.
     fn check_trouble(&self, call: &Call, told: &Told) {
+        if self.mood.lane_capacity < 100 && matches!(call.request, Request::DeleteUser { .. }) {
+            return; // half done when it came to a full lane
+        }
         let mut since = self.deeds.iter().skip(call.began);
         let made = since.any(|deed| deed.life == call.life && matches!(deed.act, Act::Trouble));
         assert!(made, "call {} hears of a fault that nobody made: {told:?}", call.number);
@@ -109,6 +117,9 @@ impl Stage<'_> {
     /// I8: what is said not to be done is not done, unless it was done for somebody else who
     /// asked for the same and has not been answered.
     fn check_not_done(&self, call: &Call) {
+        if let Request::DeleteUser { .. } = call.request {
+            return; // which of two deletions of a user did which part, nobody can tell
+        }
         let done = |deed: &&Deed| {
             let effective = match &deed.act {
                 Act::Decided(_, _, outcome, ..) => matches!(outcome, Outcome::Done(_)),

@@ -19,6 +19,8 @@ pub(super) struct Known {
     pub(super) rows: Rows,
     pub(super) deleted: bool,
     pub(super) changes: Vec<Arc<Change>>,
+    /// How many calls had begun when it was created.
+    pub(super) calls_before: usize,
     model: Model,
     /// How many of the oldest changes the feed has no more.
     trimmed: usize,
@@ -33,6 +35,7 @@ impl Known {
             rows: Rows::new(id, new, now),
             deleted: false,
             changes: vec![Arc::new(Change::created(id, new, now))],
+            calls_before: 0,
             model: Model::new(new, now),
             trimmed: 0,
             forgotten: BTreeSet::new(),

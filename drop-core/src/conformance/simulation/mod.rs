@@ -71,7 +71,8 @@
 //! # }
 //! ```
 //!
-//! A [`Failure`] says the seed, what was wrong and what happened before.
+//! A [`Failure`] says the seed, what was wrong and what happened before; [`trace()`] tells of any
+//! run what happens in it.
 //!
 //! # What it does not see
 //! One call of a store runs to its end before the next begins, so what two calls do to each
@@ -101,5 +102,5 @@ mod witness;
 
 pub use coverage::{Cell, Coverage};
 pub use play::{DataSet, Failure, Play, Summary};
-pub use run::{simulate, simulate_all};
+pub use run::{simulate, simulate_all, trace};
 pub use states::{DropState, HoldState, Kind, Trouble};

@@ -227,6 +227,9 @@ impl<'a> Stage<'a> {
             }
             Event::Created(life, new, Ok(made)) => {
                 self.witness.created(&new, &made, now);
+                if let Some(known) = self.witness.drops.get_mut(&made.id) {
+                    known.calls_before = self.recorder.count();
+                }
                 self.trace.note("created", &[life, bits(made.id.get())], || format!("{made:?}"));
                 self.deeds.push(Deed { life, act: Act::Created(made), claimed: false });
             }
