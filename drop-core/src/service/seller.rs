@@ -1,5 +1,7 @@
 //! What sellers do: create, amend and delete drops; delete users; audit.
 
+use std::sync::Arc;
+
 use crate::error::{ServiceError, StoreError};
 use crate::model::{DropId, DropSnapshot, NewDrop};
 use crate::rules::{Amendment, Audit, Command, Rejection};
@@ -72,7 +74,8 @@ impl DropService {
         amendment: Amendment,
     ) -> Result<DropSnapshot, ServiceError> {
         self.writer.submit(id, Command::Amend(amendment)).await?;
-        Ok(self.store.snapshot(id).await?.ok_or(Rejection::DropNotFound)?)
+        let snapshot = self.store.snapshot(id).await.map_err(after_a_commit)?;
+        Ok(snapshot.ok_or(Rejection::DropNotFound)?)
     }
 
     /// Deletes a drop with its reservations and purchases. Without `force` it refuses while
@@ -146,22 +149,34 @@ impl DropService {
         const ROUNDS: usize = 100;
 
         let username = parse(username)?;
+        let mut begun = false;
+        // Who hears that nothing was done must not find rows gone.
+        let fault = |begun: bool, error: ServiceError| match error {
+            ServiceError::Store(error) if begun => after_a_commit(error).into(),
+            ServiceError::Busy | ServiceError::Closed if begun => {
+                ServiceError::Store(StoreError::Unknown(Arc::new(error)))
+            }
+            error => error,
+        };
         for _ in 0..ROUNDS {
-            match self.store.delete_user(&username).await? {
+            let deletion = self.store.delete_user(&username).await;
+            match deletion.map_err(|error| fault(begun, error.into()))? {
                 Deletion::Deleted => return Ok(()),
                 Deletion::NotFound => return Err(Rejection::UserNotFound.into()),
                 Deletion::Refused if !force => return Err(Rejection::HasSales.into()),
                 Deletion::Refused => {}
             }
-            for drop_id in self.store.drops_of(&username).await? {
+            let drops = self.store.drops_of(&username).await;
+            for drop_id in drops.map_err(|error| fault(begun, error.into()))? {
                 let forget = Command::Forget { customer: username.clone() };
                 match self.writer.submit(drop_id, forget).await {
-                    Ok(_) | Err(ServiceError::Rejected(_)) => {}
-                    Err(error) => return Err(error),
+                    Ok(_) => begun = true,
+                    Err(ServiceError::Rejected(_)) => {}
+                    Err(error) => return Err(fault(begun, error)),
                 }
             }
         }
-        Err(StoreError::unavailable("the user keeps reserving").into())
+        Err(fault(begun, StoreError::unavailable("the user keeps reserving").into()))
     }
 
     /// Recounts a drop from its rows. A drop whose counters differ from its rows is stopped:
@@ -204,5 +219,13 @@ impl DropService {
         if let Err(error) = self.feed.catch_up(id).await {
             tracing::warn!(%id, %error, "watchers are not told yet; the poll will");
         }
+    }
+}
+
+/// A fault of what followed a commit: it must not read as if nothing had been written.
+fn after_a_commit(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Contended(cause) | StoreError::Unavailable(cause) => StoreError::Unknown(cause),
+        error => error,
     }
 }

@@ -1,11 +1,11 @@
 //! The simulation of drop-core's suite, on the memory store.
 //!
-//! `DROP_SEED=7 cargo test -p drop-store-memory --test memory simulation` plays one seed again
-//! and prints every step of it.
+//! `cargo test --release -p drop-store-memory --test memory simulation:: -- --nocapture` plays all
+//! seeds; with `DROP_SEED=7` before it, only that one, and every step of it is printed.
 
 use std::sync::Arc;
 
-use drop_core::conformance::simulation::{DataSet, Play, simulate, simulate_all};
+use drop_core::conformance::simulation::{DataSet, Play, simulate, simulate_all, trace};
 use drop_core::conformance::{Report, START, is_long};
 use drop_core::model::Timestamp;
 use drop_core::{ManualClock, Store};
@@ -33,47 +33,71 @@ fn in_memory() -> InMemory {
 
 /// The seeds of this run: all of them in release, few where every check costs ten times more.
 fn seeds() -> u64 {
-    match (is_long(), cfg!(debug_assertions)) {
-        (true, _) => 1_000_000,
+    match (cfg!(debug_assertions), is_long()) {
+        (true, _) => 300,
         (false, false) => 20_000,
-        (false, true) => 300,
+        (false, true) => 1_000_000,
     }
 }
 
+const REPLAY: &str =
+    "cargo test --release -p drop-store-memory --test memory simulation:: -- --nocapture";
+
 #[test]
 fn a_simulated_shop_keeps_every_invariant() {
-    let report = Report::begin("simulation", "memory", "x");
-    let seeds = std::env::var("SEEDS").ok().map_or(seeds(), |s| s.parse().unwrap());
-    match simulate_all(1..=seeds, Play::OPERATIONS, in_memory) {
-        Ok(summary) => {
-            println!("{}", summary.coverage.table());
-            println!(
-                "empty {:?} of {}",
-                summary.coverage.empty().len(),
-                summary.coverage.reachable()
-            );
-            for cell in summary.coverage.empty().iter().take(40) {
-                println!("{cell:?}");
+    if let Ok(seed) = std::env::var("DROP_SEED") {
+        let play = Play::new(seed.parse().unwrap());
+        match trace(play, in_memory) {
+            Ok((summary, lines)) => {
+                println!("{}\ntrace hash {:016x}", lines.join("\n"), summary.trace_hash);
             }
-            println!("impossible {:?}", summary.coverage.impossible());
-            let mut s = summary.clone();
-            s.coverage = Default::default();
-            println!(
-                "{} ops {} steps {} commits {} faults {} updates",
-                s.operations, s.steps, s.commits, s.faults, s.updates
-            );
-            report.save();
+            Err(failure) => panic!("{failure}"),
         }
-        Err(failure) => panic!("{failure}"),
+        return;
     }
+    let report = Report::begin("simulation", "memory store", &format!("DROP_SEED=7 {REPLAY}"));
+    let seeds = 1..=seeds();
+    println!("seeds {seeds:?} of {} operations", Play::OPERATIONS);
+    let summary = match simulate_all(seeds.clone(), Play::OPERATIONS, in_memory) {
+        Ok(summary) => summary,
+        Err(failure) => panic!("{failure}\nDROP_SEED={} {REPLAY}", failure.play.seed),
+    };
+    let coverage = &summary.coverage;
+    assert_eq!(coverage.impossible(), [], "met, and said to be unreachable");
+    if seeds.end() >= &20_000 {
+        let empty = coverage.empty();
+        assert_eq!(empty, [], "{} of {} never met", empty.len(), coverage.reachable());
+    }
+    println!("{}", coverage.table());
+    report
+        .figure("runs", &summary.runs)
+        .figure("operations", &summary.operations)
+        .figure("steps", &summary.steps)
+        .figure("changes committed", &summary.commits)
+        .figure("faults", &summary.faults)
+        .figure("updates heard by watchers", &summary.updates)
+        .figure("reachable cells of (state x command x fault)", &coverage.reachable())
+        .figure("of these never met", &coverage.empty().len())
+        .figure("trace hash", &format!("{:016x}", summary.trace_hash))
+        .seeds(&format!("{} to {}", seeds.start(), seeds.end()))
+        .table(coverage.table())
+        .save();
 }
+
 #[test]
-fn one() {
-    let Some(seed) = std::env::var("DROP_SEED").ok() else { return };
-    match simulate(Play::new(seed.parse().unwrap()), in_memory) {
-        Ok(s) => println!("{}", s.trace_hash),
-        Err(f) => panic!("{f}"),
-    }
+fn the_same_seed_is_the_same_run_on_any_thread() {
+    let count = if cfg!(debug_assertions) { 20 } else { 500 };
+    let play = |seeds: std::ops::RangeInclusive<u64>| {
+        let runs = seeds.map(|seed| simulate(Play::new(seed), in_memory).unwrap());
+        runs.collect::<Vec<_>>()
+    };
+    let (once, again) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| play(1..=count));
+        (play(1..=count), other.join().unwrap())
+    });
+    assert_eq!(once, again);
+    let hashes: std::collections::BTreeSet<_> = once.iter().map(|run| run.trace_hash).collect();
+    assert_eq!(hashes.len(), once.len(), "two seeds are two runs");
 }
 
 #[test]
@@ -88,40 +112,17 @@ fn many() {
         match simulate(Play::new(seed), in_memory) {
             Ok(s) => sum.add(&s),
             Err(f) => {
-                let key: String =
-                    f.finding.chars().filter(|c| !c.is_ascii_digit()).take(40).collect();
+                let key: String = f.finding.chars().filter(|c| !c.is_ascii_digit()).take(40).collect();
                 let e = found.entry(key).or_default();
-                e.0 += 1;
-                e.1.push(seed);
-                if e.2.is_empty() {
-                    let n = f.trace.len();
-                    e.2 = format!("{}\n{}", f.trace[n.saturating_sub(40)..].join("\n"), f.finding);
-                }
+                e.0 += 1; e.1.push(seed);
+                if e.2.is_empty() { let n = f.trace.len(); e.2 = format!("{}\n{}", f.trace[n.saturating_sub(40)..].join("\n"), f.finding); }
             }
         }
     }
-    for (k, (n, seeds, text)) in &found {
-        println!("=== {k}: {n} {:?}\n{text}", &seeds[..seeds.len().min(5)]);
-    }
-    println!(
-        "{:?} ok {} ops {} steps {} commits {} faults {} updates {} ",
-        t.elapsed(),
-        sum.runs,
-        sum.operations,
-        sum.steps,
-        sum.commits,
-        sum.faults,
-        sum.updates
-    );
+    for (k, (n, seeds, text)) in &found { println!("=== {k}: {n} {:?}\n{text}", &seeds[..seeds.len().min(5)]); }
+    println!("{:?} ok {} ops {} steps {} commits {} faults {} updates {} ", t.elapsed(), sum.runs, sum.operations, sum.steps, sum.commits, sum.faults, sum.updates);
     println!("{}", sum.coverage.table());
     let empty = sum.coverage.empty();
-    println!(
-        "empty {} of {}; impossible {:?}",
-        empty.len(),
-        sum.coverage.reachable(),
-        sum.coverage.impossible()
-    );
-    for c in empty.iter().take(60) {
-        println!("{c:?}");
-    }
+    println!("empty {} of {}; impossible {:?}", empty.len(), sum.coverage.reachable(), sum.coverage.impossible());
+    for c in empty.iter().take(60) { println!("{c:?}"); }
 }

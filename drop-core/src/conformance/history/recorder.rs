@@ -58,6 +58,12 @@ impl Recorder {
         self.lock().calls.clone()
     }
 
+    /// How many calls have begun.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().calls.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

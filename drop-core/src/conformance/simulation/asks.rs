@@ -53,7 +53,9 @@ impl Stage<'_> {
                 let amendment = amendment(&mut self.dice, known, now);
                 Request::Amend { drop_id, amendment }
             }
-            90..=95 => Request::DeleteUser { who, force: !self.dice.one_in(6) },
+            90..=95 if self.mood.deletes_users => {
+                Request::DeleteUser { who, force: !self.dice.one_in(6) }
+            }
             96 | 97 => Request::Delete { drop_id, force: self.dice.one_in(3) },
             _ => Request::Read { drop_id },
         }

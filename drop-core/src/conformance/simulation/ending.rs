@@ -1,7 +1,10 @@
 //! How a run ends: nothing goes wrong any more, and everything must come right.
 
+use std::time::Duration;
+
 use futures::FutureExt;
 
+use crate::conformance::history::{Answer, violations};
 use crate::error::ServiceError;
 use crate::model::{DropId, Status, Units};
 use crate::rules::Rejection;
@@ -47,15 +50,14 @@ impl Stage<'_> {
         self.retry().await;
         self.expire().await;
         self.compare_everything().await;
+        self.check_histories();
         self.stop().await;
     }
 
     /// Lets everything go that waits, until nobody is left.
     async fn drain(&mut self) {
         self.settle().await;
-        while let Some(next) =
-            self.desk.waiting(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0)))
-        {
+        while let Some(next) = self.desk.waiting(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0))) {
             self.summary.steps += 1;
             self.trace.note("goes", &[next.number, next.life], || format!("{:?}", next.what));
             next.let_go(Verdict::Go);
@@ -97,6 +99,11 @@ impl Stage<'_> {
 
     /// I7: what lapses is settled by the workers, without anybody asking for it.
     async fn expire(&mut self) {
+        // The store's clock was set a moment ago: a sweep finds what has lapsed by that.
+        for _ in 0..2 {
+            self.pass(Instance::SWEEP);
+            self.drain().await;
+        }
         for round in 0..64 {
             let now = self.now();
             let rows = self.witness.live().flat_map(|known| known.rows.reservations.values());
@@ -106,10 +113,7 @@ impl Stage<'_> {
             };
             // Whatever the workers have not heard of is found by a sweep.
             let slack = Instance::SWEEP + Instance::SWEEP;
-            assert!(
-                now < next.saturating_add(slack),
-                "I7: a hold until {next:?} is there at {now:?}"
-            );
+            assert!(now < next.saturating_add(slack), "I7: a hold until {next:?} is there at {now:?}");
             let span = if round % 2 == 0 { next.since(now) } else { Instance::SWEEP };
             self.pass(span);
             self.drain().await;
@@ -152,6 +156,24 @@ impl Stage<'_> {
         }
     }
 
+    /// What all callers were told, against the feed and real time.
+    fn check_histories(&self) {
+        if self.mood.deletes_users {
+            return;
+        }
+        let calls = self.recorder.calls();
+        for known in self.witness.live() {
+            let id = known.rows.drop_id;
+            let (before, after) = calls.split_at(known.calls_before);
+            // Who came too early was told that there is no such drop.
+            let before = before.iter().filter(|call| !matches!(call.answer, Answer::Refused(_)));
+            let of_drop = before.chain(after).filter(|call| call.ask.drop_id() == id);
+            let of_drop: Vec<_> = of_drop.cloned().collect();
+            let found = violations(&of_drop, &known.changes, Duration::ZERO);
+            assert!(found.is_empty(), "the history of drop {id}: {}", found[0]);
+        }
+    }
+
     /// Everybody stops, and whoever comes after that is told so.
     async fn stop(&mut self) {
         for instance in self.instances.iter().flatten() {
@@ -165,8 +187,7 @@ impl Stage<'_> {
         for instance in self.instances.drain(..).flatten() {
             let ended = instance.workers.is_some_and(|(task, _)| task.is_finished());
             assert!(ended, "the workers of life {} do not end", instance.life);
-            let late =
-                instance.service.reserve(DropId::new(1).expect("an id"), Reserve::one("amy"));
+            let late = instance.service.reserve(DropId::new(1).expect("an id"), Reserve::one("amy"));
             let late = late.now_or_never();
             assert!(matches!(late, Some(Err(ServiceError::Closed))), "after the end: {late:?}");
         }
@@ -192,10 +213,9 @@ fn converges(first: &Told, second: &Told) -> bool {
         (Told::Done, Told::Failed(ServiceError::Rejected(refused))) => {
             matches!(refused, Rejection::DropNotFound | Rejection::UserNotFound)
         }
-        (
-            Told::Failed(ServiceError::Rejected(first)),
-            Told::Failed(ServiceError::Rejected(second)),
-        ) => first == second,
+        (Told::Failed(ServiceError::Rejected(first)), Told::Failed(ServiceError::Rejected(second))) => {
+            first == second
+        }
         // It was the present revision, and is not any more.
         (Told::Drop(_), Told::Failed(ServiceError::Rejected(refused))) => {
             *refused == Rejection::Stale

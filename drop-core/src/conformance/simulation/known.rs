@@ -19,6 +19,8 @@ pub(super) struct Known {
     pub(super) rows: Rows,
     pub(super) deleted: bool,
     pub(super) changes: Vec<Arc<Change>>,
+    /// How many calls had begun when it was created.
+    pub(super) calls_before: usize,
     model: Model,
     /// How many of the oldest changes the feed has no more.
     trimmed: usize,
@@ -33,6 +35,7 @@ impl Known {
             rows: Rows::new(id, new, now),
             deleted: false,
             changes: vec![Arc::new(Change::created(id, new, now))],
+            calls_before: 0,
             model: Model::new(new, now),
             trimmed: 0,
             forgotten: BTreeSet::new(),
@@ -147,10 +150,9 @@ impl Known {
     /// Whether it has sales or live holds.
     pub(super) fn is_in_use(&self, now: Timestamp) -> bool {
         let at = now.max(self.rows.as_of);
-        self.rows
-            .reservations
-            .values()
-            .any(|row| matches!(row.status_at(at), Status::Active | Status::Completed))
+        self.rows.reservations.values().any(|row| {
+            matches!(row.status_at(at), Status::Active | Status::Completed)
+        })
     }
 
     pub(super) fn has_rows_of(&self, user: UserId) -> bool {

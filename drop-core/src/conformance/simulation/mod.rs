@@ -24,7 +24,8 @@
 //! answer to a caller with a decision made for that caller, every update that a watcher hears
 //! with what was committed. At the end nothing goes wrong any more: everybody is answered, what
 //! was not acknowledged is asked again until it has one answer, what has lapsed is settled,
-//! watchers know what there is, and the instances stop.
+//! watchers know what there is, the history of all calls is checked
+//! ([`violations`](super::history::violations)), and the instances stop.
 //!
 //! The author of a store says what a data set is ([`DataSet`]) and plays some seeds:
 //!
@@ -70,7 +71,8 @@
 //! # }
 //! ```
 //!
-//! A [`Failure`] says the seed, what was wrong and what happened before.
+//! A [`Failure`] says the seed, what was wrong and what happened before; [`trace()`] tells of any
+//! run what happens in it.
 //!
 //! # What it does not see
 //! One call of a store runs to its end before the next begins, so what two calls do to each
@@ -100,5 +102,5 @@ mod witness;
 
 pub use coverage::{Cell, Coverage};
 pub use play::{DataSet, Failure, Play, Summary};
-pub use run::{simulate, simulate_all};
+pub use run::{simulate, simulate_all, trace};
 pub use states::{DropState, HoldState, Kind, Trouble};

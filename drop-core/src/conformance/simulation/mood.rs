@@ -21,6 +21,9 @@ pub(super) struct Mood {
     pub(super) lane_capacity: usize,
     pub(super) batch: usize,
     pub(super) subscriber_capacity: usize,
+    /// Whether users are deleted. A name that comes back is another user then, which a history
+    /// does not tell apart, so only the histories of other runs are checked.
+    pub(super) deletes_users: bool,
     /// The longest of the holds, in seconds.
     pub(super) longest_hold: u64,
 }
@@ -42,6 +45,7 @@ impl Mood {
             lane_capacity: if dice.one_in(12) { 1 } else { dice.pick(&[4, 16_384]) },
             batch: dice.pick(&[1, 2, 256, 256]),
             subscriber_capacity: dice.pick(&[2, 4096, 4096, 4096]),
+            deletes_users: !dice.one_in(4),
             longest_hold: dice.pick(&[10, 60, 600, 7200]),
         }
     }

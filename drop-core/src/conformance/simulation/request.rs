@@ -132,8 +132,12 @@ impl Told {
     }
 
     /// As a history has it.
-    pub(super) fn as_history(&self) -> Answer {
+    pub(super) fn as_history(&self, request: &Request) -> Answer {
         match self {
+            // Read after it was amended, at that revision or a later one.
+            Self::Drop(Some(snapshot)) if matches!(request, Request::Amend { .. }) => {
+                Answer::Done { revision: snapshot.revision }
+            }
             Self::Reserved(reserved) => reserved.into(),
             Self::Released(released) => released.into(),
             Self::Purchased(purchased) => purchased.into(),

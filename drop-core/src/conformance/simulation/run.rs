@@ -17,10 +17,24 @@ use super::stage::Stage;
 /// # Panics
 /// Inside of a tokio runtime: a run has one of its own.
 pub fn simulate<D: DataSet>(play: Play, data_set: impl Fn() -> D) -> Result<Summary, Failure> {
-    once(play, &data_set(), false).map_err(|failure| {
+    once(play, &data_set(), false).map(|(summary, _)| summary).map_err(|failure| {
         // The same again, and this time every word is kept.
         once(play, &data_set(), true).err().unwrap_or(failure)
     })
+}
+
+/// Plays one run and gives what happened in it, too, line by line.
+///
+/// # Errors
+/// As [`simulate`].
+///
+/// # Panics
+/// Inside of a tokio runtime.
+pub fn trace<D: DataSet>(
+    play: Play,
+    data_set: impl Fn() -> D,
+) -> Result<(Summary, Vec<String>), Failure> {
+    once(play, &data_set(), true)
 }
 
 /// Plays the runs of all `seeds`, on all cores.
@@ -66,7 +80,11 @@ pub fn simulate_all<D: DataSet>(
     failure.map_or(Ok(summary), Err)
 }
 
-fn once(play: Play, data: &dyn DataSet, in_words: bool) -> Result<Summary, Failure> {
+fn once(
+    play: Play,
+    data: &dyn DataSet,
+    in_words: bool,
+) -> Result<(Summary, Vec<String>), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         // Whoever decides comes last, when nobody else can go on.
         .event_interval(u32::MAX)
@@ -84,7 +102,7 @@ fn once(play: Play, data: &dyn DataSet, in_words: bool) -> Result<Summary, Failu
         Ok(()) => {
             stage.summary.trace_hash = stage.trace.hash();
             stage.summary.commits = stage.witness.commits();
-            Ok(stage.summary)
+            Ok((stage.summary, stage.trace.into_lines()))
         }
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();

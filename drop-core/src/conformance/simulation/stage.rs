@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::conformance::history::Recorder;
+use crate::conformance::history::{Ask, Recorder};
 use crate::conformance::{Dice, START};
 use crate::model::Timestamp;
+use crate::rules::Command;
 
 use super::calls::{Act, Call, Deed};
 use super::clock::shifted;
@@ -214,6 +215,11 @@ impl<'a> Stage<'a> {
                 let (revision, as_of) = (applied.revision(), applied.as_of());
                 let outcomes = applied.into_outcomes();
                 for (command, outcome) in batch.commands().iter().zip(outcomes) {
+                    if let Command::Forget { customer } = command {
+                        // A part of a user's deletion, of which nobody is told by itself.
+                        let (drop_id, username) = (batch.drop_id(), customer.clone());
+                        let _ = self.recorder.begin(Ask::Forget { drop_id, username });
+                    }
                     let act =
                         Act::Decided(batch.drop_id(), command.clone(), outcome, revision, as_of);
                     self.deeds.push(Deed { life, act, claimed: false });
@@ -221,6 +227,9 @@ impl<'a> Stage<'a> {
             }
             Event::Created(life, new, Ok(made)) => {
                 self.witness.created(&new, &made, now);
+                if let Some(known) = self.witness.drops.get_mut(&made.id) {
+                    known.calls_before = self.recorder.count();
+                }
                 self.trace.note("created", &[life, bits(made.id.get())], || format!("{made:?}"));
                 self.deeds.push(Deed { life, act: Act::Created(made), claimed: false });
             }
