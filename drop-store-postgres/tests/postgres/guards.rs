@@ -3,6 +3,7 @@
 
 use drop_core::model::Status;
 use drop_core::rules::{Command, Outcome, Rejection};
+use drop_core::store::Deletion;
 use drop_core::{Store, StoreError};
 use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::Database;
@@ -199,4 +200,28 @@ async fn a_name_that_went_to_another_user_is_not_refused() {
         assert!(matches!(answer, Outcome::Done(_)), "{answer:?}");
         time.advance(seconds(1)).await.unwrap();
     }
+}
+
+/// Whoever deletes a user waits for a reservation that is on its way, and then sees it.
+#[tokio::test]
+async fn a_user_is_not_deleted_over_a_reservation_that_is_not_committed_yet() {
+    let (database, store) = crate::kit::store().await;
+    let id = drop_of(&store, 5).await;
+    let held = hold(&store, id, "ann").await;
+    outcome(&store, id, crate::kit::forget("ann")).await;
+    let user = held.claim().user_id.get();
+    let reserving = format!(
+        "INSERT INTO reservations (drop_id, n, user_id, variant, quantity, price, status, \
+         created_at, expires_at, updated_at) \
+         VALUES ({id}, 9, {user}, 0, 1, 1, 'released', now(), now(), now())"
+    );
+    let mut outside = beginning(&database, &reserving).await;
+    let deleting = tokio::spawn({
+        let store = store.clone();
+        async move { store.delete_user(&crate::kit::name("ann")).await.unwrap() }
+    });
+    waits(&database, 1).await;
+    outside.execute("COMMIT").await.unwrap();
+    assert_eq!(deleting.await.unwrap(), Deletion::Refused);
+    assert_eq!(store.drops_of(&crate::kit::name("ann")).await.unwrap(), [id]);
 }

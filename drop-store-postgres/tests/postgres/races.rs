@@ -69,9 +69,10 @@ async fn two_instances_sell_one_of_one_where_the_default_is_serializable() {
 }
 
 #[tokio::test]
-async fn commits_are_flushed_where_the_default_is_that_they_are_not() {
+async fn commits_are_flushed_and_read_committed_whatever_the_defaults_are() {
     let database = database().await;
     database.set("synchronous_commit", "off").await.unwrap();
+    database.set("default_transaction_isolation", "repeatable read").await.unwrap();
     let mut outside = database.connection().await.unwrap();
     let shown = sqlx::query_scalar::<_, String>("SHOW synchronous_commit");
     assert_eq!(shown.fetch_one(&mut outside).await.unwrap(), "off");
