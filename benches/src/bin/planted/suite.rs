@@ -21,8 +21,8 @@ pub(crate) struct Suite {
     filter: &'static [&'static str],
     /// The crates that it runs.
     crates: &'static [&'static str],
-    /// Whether it is built for loom.
-    loom: bool,
+    /// The explorer that it is built for.
+    explorer: Option<&'static str>,
 }
 
 const CORE: &str = "drop-core";
@@ -39,17 +39,25 @@ pub(crate) const SUITES: &[Suite] = &[
         ..Suite::new("memory", &["--test", "memory"], &[CORE, MEMORY])
     },
     Suite {
-        loom: true,
-        filter: &["loom_models"],
+        explorer: Some("loom"),
+        filter: &["models"],
         ..Suite::new("loom", &["--lib"], &[CORE, MEMORY])
     },
-    Suite::new("http", &["--test", "http"], &[CORE, MEMORY, HTTP]),
+    Suite {
+        explorer: Some("shuttle"),
+        filter: &["models"],
+        ..Suite::new("shuttle", &["--lib"], &[CORE, MEMORY])
+    },
+    Suite {
+        filter: &["--skip", "proof::"],
+        ..Suite::new("http", &["--test", "http"], &[CORE, MEMORY, HTTP])
+    },
     Suite {
         filter: &["simulation"],
         ..Suite::new("simulation", &["--test", "memory"], &[CORE, MEMORY])
     },
     Suite {
-        filter: &["--skip", "interleavings"],
+        filter: &["--skip", "interleavings", "--skip", "network::", "--skip", "injected::"],
         ..Suite::new("postgres", &["--test", "postgres"], &[CORE, POSTGRES])
     },
     Suite {
@@ -94,7 +102,7 @@ impl Suite {
         tests: &'static [&'static str],
         crates: &'static [&'static str],
     ) -> Self {
-        Self { name, tests, filter: &[], crates, loom: false }
+        Self { name, tests, filter: &[], crates, explorer: None }
     }
 
     /// Whether it runs anything of what a patch changes.
@@ -137,14 +145,14 @@ impl Suite {
     fn cargo(&self, workshop: &Workshop) -> Command {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
         command.args(["test", "--locked", "--color", "never"]);
-        if self.loom {
-            command
-                .args(["--release", "-p", CORE, "-p", MEMORY])
-                .env("RUSTFLAGS", "--cfg drop_loom");
+        let mut builds = workshop.builds.clone();
+        if let Some(explorer) = self.explorer {
+            command.args(["--release", "-p", CORE, "-p", MEMORY]);
+            command.env("RUSTFLAGS", format!("--cfg drop_{explorer}"));
+            builds.push(explorer);
         } else {
             command.args(["--workspace", "--all-features"]);
         }
-        let builds = if self.loom { workshop.builds.join("loom") } else { workshop.builds.clone() };
         command
             .args(self.tests)
             .current_dir(&workshop.copy)
