@@ -201,8 +201,9 @@ async fn buyer(
             (Some(200 | 201), _) => {
                 bought.fetch_add(1, Ordering::SeqCst);
             }
-            (Some(410), "RESERVATION_EXPIRED") => {}
-            (Some(503), _) | (Some(409), "CONCURRENT_UPDATE") => {}
+            (Some(503), _)
+            | (Some(409), "CONCURRENT_UPDATE")
+            | (Some(410), "RESERVATION_EXPIRED") => {}
             _ => panic!("{told:?}"),
         }
     }
