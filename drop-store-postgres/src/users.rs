@@ -20,7 +20,7 @@ use crate::sql;
 /// [`Users::AGE`] at most. What that can do meanwhile: a reserve that would write for the
 /// deleted user fails by its foreign key, forgets the name and runs again; a reserve that is
 /// refused is refused all the same. A purchase or release does not rely on it, see
-/// [`crate::load`].
+/// [`crate::load`]; forgetting asks anew.
 #[derive(Debug, Default)]
 pub(crate) struct Users {
     known: Mutex<Known>,
@@ -53,6 +53,13 @@ impl Users {
         let mut others = BTreeSet::new();
         {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            for command in batch.commands() {
+                // Who is to be forgotten is asked for anew: done, and nothing forgotten, would
+                // be no answer.
+                if let Command::Forget { customer } = command {
+                    known.remove(customer);
+                }
+            }
             for command in batch.commands() {
                 let Some(name) = command.customer() else { continue };
                 if found.contains_key(name) {

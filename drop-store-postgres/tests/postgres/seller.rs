@@ -122,6 +122,21 @@ async fn forgetting_a_customer_leaves_no_trace_but_the_others() {
 }
 
 #[tokio::test]
+async fn forgetting_somebody_whom_another_instance_made_anew_forgets_the_new_one() {
+    let (_database, time, store) = timed().await;
+    let other = time.connect().await.unwrap();
+    let id = drop_of(&store, 5).await;
+    hold(&other, id, "ann").await;
+    outcome(&store, id, forget("ann")).await;
+    assert_eq!(store.delete_user(&name("ann")).await.unwrap(), Deletion::Deleted);
+    hold(&store, id, "ann").await;
+    // The other one still knows Ann by the number that she had.
+    assert_eq!(outcome(&other, id, forget("ann")).await, Outcome::Done(Effect::Forgotten));
+    assert_eq!(counts(&store, id).await, (5, 0, 0));
+    assert_eq!(store.delete_user(&name("ann")).await.unwrap(), Deletion::Deleted);
+}
+
+#[tokio::test]
 async fn deleting_a_drop_refuses_without_force_and_cascades_with_it() {
     let (database, time, store) = timed().await;
     let id = drop_of(&store, 3).await;

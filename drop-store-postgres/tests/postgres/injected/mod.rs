@@ -1,28 +1,28 @@
 //! Errors of the server, injected on the wire at 1, 10 and 50 percent of the steps: bounded
 //! retries, the right status, no half state.
 
+mod caller;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use drop_core::conformance::history::{Answer, Ask, Recorder, violations};
+use drop_core::conformance::history::{Recorder, violations};
 use drop_core::conformance::{Dice, Report, is_long};
-use drop_core::model::{DropId, ReservationId, Revision};
+use drop_core::model::{DropId, Revision};
 use drop_core::rules::Command;
-use drop_core::{DropService, Reserve, ServiceError, Store, StoreError};
+use drop_core::{DropService, Store};
 use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::{Database, SqlProxy, StepKind, Verdict};
 use futures::future::join_all;
 
-use crate::kit::{assert_sound, batch, database, drop_of, name, reserve};
+use self::caller::{Caller, Fault};
+use crate::kit::{assert_sound, batch, database, drop_of, reserve};
 use crate::network::{nothing_is_open, pool_is_full, within};
 
 const SEED: &str = "DROP_SEED";
 const POOL: u32 = 3;
 const CALLERS: u64 = 6;
 const DROPS: u64 = 2;
-/// So often a caller asks the same; more would mean that nothing comes through.
-const PATIENCE: usize = 200;
-
 /// What becomes of an error before COMMIT was sent, and how often a transaction that always
 /// meets it is begun.
 const ERRORS: [(&str, Fault, usize); 6] = [
@@ -33,24 +33,6 @@ const ERRORS: [(&str, Fault, usize); 6] = [
     ("53300", Fault::Unavailable, 1),
     ("53100", Fault::Unavailable, 1),
 ];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    Contended,
-    Unavailable,
-    Unknown,
-}
-
-impl Fault {
-    fn of(error: &StoreError) -> Self {
-        match error {
-            StoreError::Contended(_) => Self::Contended,
-            StoreError::Unavailable(_) => Self::Unavailable,
-            StoreError::Unknown(_) => Self::Unknown,
-            other => panic!("{other:?}"),
-        }
-    }
-}
 
 async fn through(database: &Database) -> (SqlProxy, PostgresStore) {
     let proxy = SqlProxy::before(&database.options()).await.unwrap();
@@ -156,80 +138,6 @@ fn rounds(percent: u64) -> usize {
         _ => 6,
     };
     if is_long() { 10 * share } else { share }
-}
-
-struct Caller {
-    service: DropService,
-    recorder: Recorder,
-    expected: Fault,
-    dice: Dice,
-}
-
-impl Caller {
-    /// Reserves, and buys or gives back, each until it is told what became of it. How often it
-    /// was told of a fault, and of one whose outcome is unknown.
-    async fn run(mut self, drop_id: DropId, rounds: usize) -> (usize, usize) {
-        let mut told = (0, 0);
-        for _ in 0..rounds {
-            let username = format!("user{}", self.dice.below(12));
-            let ask =
-                Ask::Reserve { drop_id, username: name(&username), variant: None, quantity: 1 };
-            let service = self.service.clone();
-            let reserved = self
-                .until_told(&mut told, &ask, async || {
-                    let reserved = service.reserve(drop_id, Reserve::one(&*username)).await?;
-                    Ok((Answer::from(&reserved), reserved.id()))
-                })
-                .await;
-            let Some(id) = reserved else { continue };
-            if self.dice.one_in(2) {
-                let ask = Ask::Purchase { reservation: id, username: name(&username) };
-                let purchase = async || {
-                    let sold = service.purchase(id, &username).await?;
-                    Ok((Answer::from(&sold), id))
-                };
-                self.until_told(&mut told, &ask, purchase).await;
-            } else {
-                let ask = Ask::Release { reservation: id, username: Some(name(&username)) };
-                let release = async || {
-                    let released = service.release(id, &username).await?;
-                    Ok((Answer::from(&released), id))
-                };
-                self.until_told(&mut told, &ask, release).await;
-            }
-        }
-        told
-    }
-
-    /// Asks until the answer is no fault; `None` where it is a refusal.
-    async fn until_told(
-        &self,
-        told: &mut (usize, usize),
-        ask: &Ask,
-        call: impl AsyncFn() -> Result<(Answer, ReservationId), ServiceError>,
-    ) -> Option<ReservationId> {
-        for _ in 0..PATIENCE {
-            let ticket = self.recorder.begin(ask.clone());
-            match call().await {
-                Ok((answer, id)) => {
-                    self.recorder.end(ticket, answer);
-                    return Some(id);
-                }
-                Err(error) => {
-                    self.recorder.end(ticket, Answer::from(&error));
-                    let ServiceError::Store(fault) = &error else {
-                        assert!(matches!(error, ServiceError::Rejected(_)), "{error:?}");
-                        return None;
-                    };
-                    let found = Fault::of(fault);
-                    assert!(found == self.expected || found == Fault::Unknown, "{fault:?}");
-                    told.0 += 1;
-                    told.1 += usize::from(found == Fault::Unknown);
-                }
-            }
-        }
-        panic!("nothing came through in {PATIENCE} calls");
-    }
 }
 
 async fn at(percent: u64) {
