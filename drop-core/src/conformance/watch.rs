@@ -313,8 +313,8 @@ pub(super) async fn who_read_before_the_workers_ran_is_told_of_what_came_after(t
     let (mut told, mut gone) = (false, false);
     while !(told && gone) {
         match tokio::time::timeout(Duration::from_millis(2), updates.next()).await {
-            Ok(Some(Update::Changed(change))) => {
-                told |= change.drop_id == changed_drop && change.revision == Revision::new(2);
+            Ok(Some(Update::Refreshed(state))) => {
+                told |= state.id == changed_drop && state.revision == Revision::new(2);
             }
             Ok(Some(Update::Deleted(id))) => gone |= id == deleted_drop,
             Ok(other) => panic!("{other:?}"),

@@ -1,6 +1,6 @@
 //! Fan-out of what was committed, in order per drop.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{broadcast, mpsc};
@@ -25,9 +25,20 @@ pub(super) enum Published {
 /// committed them and however they came here.
 #[derive(Debug)]
 pub(crate) struct Bus {
-    heads: Mutex<HashMap<DropId, Revision>>,
+    state: Mutex<State>,
     sender: broadcast::Sender<Update>,
     gaps: mpsc::Sender<DropId>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The last revision published of each drop.
+    heads: HashMap<DropId, Revision>,
+    /// Drops that readers here were shown and of which nothing was published yet.
+    shown: BTreeSet<DropId>,
+    /// Somebody follows who came before the store was met.
+    awaited: bool,
+    met: bool,
 }
 
 impl Bus {
@@ -36,7 +47,7 @@ impl Bus {
     pub(crate) fn new(capacity: usize) -> (Self, mpsc::Receiver<DropId>) {
         let (gaps, found) = mpsc::channel(1024);
         let (sender, _) = broadcast::channel(capacity);
-        (Self { heads: Mutex::new(HashMap::new()), sender, gaps }, found)
+        (Self { state: Mutex::new(State::default()), sender, gaps }, found)
     }
 
     /// Everything published from now on.
@@ -44,16 +55,43 @@ impl Bus {
         Updates::live(self.sender.subscribe())
     }
 
+    /// As [`Bus::subscribe`], for somebody who reads the present state beside it.
+    pub(crate) fn follow(&self) -> Updates {
+        let mut state = self.lock();
+        state.awaited |= !state.met;
+        self.subscribe()
+    }
+
+    /// Somebody here was shown these drops: if they are deleted, that is news.
+    pub(crate) fn show(&self, drops: impl IntoIterator<Item = DropId>) {
+        let mut state = self.lock();
+        let State { heads, shown, .. } = &mut *state;
+        shown.extend(drops.into_iter().filter(|drop_id| !heads.contains_key(drop_id)));
+    }
+
+    /// Whether somebody follows who came before the store was met.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.lock().awaited
+    }
+
+    /// The store was met, with regard to those who came before or without. `false` where the
+    /// first of them came meanwhile.
+    pub(super) fn met(&self, with_regard: bool) -> bool {
+        let mut state = self.lock();
+        state.met = with_regard || !state.awaited;
+        state.met
+    }
+
     /// Publishes a committed change, unless it is old or something before it is missing.
     pub(super) fn publish(&self, change: &Arc<Change>) -> Published {
-        let mut heads = self.lock();
-        match heads.get(&change.drop_id) {
+        let mut state = self.lock();
+        match state.heads.get(&change.drop_id) {
             Some(head) if change.revision <= *head => return Published::Repeated,
             Some(head) if change.revision != head.next() => return Published::Gap,
             // Nobody here knows what came before, so nobody misses it.
             _ => {}
         }
-        heads.insert(change.drop_id, change.revision);
+        state.head(change.drop_id, change.revision);
         // Under the lock, or two changes could overtake each other.
         self.send(Update::Changed(change.clone()));
         Published::Sent
@@ -71,38 +109,39 @@ impl Bus {
 
     /// The last revision published of a drop.
     pub(super) fn head(&self, drop_id: DropId) -> Option<Revision> {
-        self.lock().get(&drop_id).copied()
+        self.lock().heads.get(&drop_id).copied()
     }
 
     /// All drops known here.
     pub(super) fn known(&self) -> Vec<DropId> {
-        self.lock().keys().copied().collect()
+        let state = self.lock();
+        state.heads.keys().chain(&state.shown).copied().collect()
     }
 
-    /// Takes the present revisions of drops as known, without publishing. What a reader here
-    /// was given is known too: whoever subscribed before that hears of everything after it.
-    pub(crate) fn meet(&self, revisions: impl IntoIterator<Item = (DropId, Revision)>) {
-        let mut heads = self.lock();
-        for (drop_id, revision) in revisions {
-            heads.entry(drop_id).or_insert(revision);
+    /// Takes a drop's present revision as known, without publishing.
+    pub(super) fn meet(&self, drop_id: DropId, revision: Revision) {
+        let mut state = self.lock();
+        if !state.heads.contains_key(&drop_id) {
+            state.head(drop_id, revision);
         }
     }
 
     /// Goes over changes that are not to be had any more: subscribers are given the present
     /// state instead.
     pub(super) fn skip_to(&self, snapshot: &Arc<DropSnapshot>) {
-        let mut heads = self.lock();
-        let head = heads.entry(snapshot.id).or_default();
-        if snapshot.revision > *head {
-            *head = snapshot.revision;
+        let mut state = self.lock();
+        let head = state.heads.get(&snapshot.id).copied().unwrap_or_default();
+        if snapshot.revision > head {
+            state.head(snapshot.id, snapshot.revision);
             self.send(Update::Refreshed(snapshot.clone()));
         }
     }
 
     /// Forgets a deleted drop and says so, once.
     pub(crate) fn forget(&self, drop_id: DropId) {
-        let mut heads = self.lock();
-        if heads.remove(&drop_id).is_some() {
+        let mut state = self.lock();
+        let published = state.heads.remove(&drop_id).is_some();
+        if state.shown.remove(&drop_id) || published {
             self.send(Update::Deleted(drop_id));
         }
     }
@@ -112,7 +151,14 @@ impl Bus {
         let _ = self.sender.send(update);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<DropId, Revision>> {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn head(&mut self, drop_id: DropId, revision: Revision) {
+        self.shown.remove(&drop_id);
+        self.heads.insert(drop_id, revision);
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::model::{DropId, Revision};
-use crate::store::Store;
+use crate::store::{DropPage, Store};
 
 use super::bus::{Bus, Published};
 
@@ -54,16 +54,49 @@ impl Feed {
         }
     }
 
-    /// Takes the present revisions as known, without publishing: what happened before the
-    /// workers ran is no news.
+    /// Takes the present state as known: what happened before the workers ran is no news, except
+    /// to those who came before and cannot know whether they read it in time.
     async fn meet_all(&self) -> Result<(), StoreError> {
+        loop {
+            let awaited = self.bus.is_awaited();
+            if awaited {
+                self.tell_all().await?;
+            } else {
+                self.meet_in_silence().await?;
+            }
+            if self.bus.met(awaited) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn meet_in_silence(&self) -> Result<(), StoreError> {
         let mut after = None;
         loop {
             let heads = self.store.heads(after, Self::PAGE).await?;
-            self.bus.meet(heads.iter().copied());
+            for (drop_id, revision) in &heads {
+                self.bus.meet(*drop_id, *revision);
+            }
             match heads.last() {
                 Some((last, _)) if heads.len() == Self::PAGE => after = Some(*last),
                 _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Gives subscribers the present state of every drop.
+    async fn tell_all(&self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = DropPage { status: None, after, limit: Self::PAGE };
+            let snapshots = self.store.snapshots(&page).await?;
+            after = snapshots.last().map(|last| last.id);
+            let complete = snapshots.len() < Self::PAGE;
+            for snapshot in snapshots {
+                self.bus.skip_to(&Arc::new(snapshot));
+            }
+            if complete {
+                return Ok(());
             }
         }
     }

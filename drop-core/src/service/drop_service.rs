@@ -97,7 +97,7 @@ impl DropService {
     /// ```
     #[must_use]
     pub fn subscribe(&self) -> Updates {
-        self.bus.subscribe()
+        self.bus.follow()
     }
 
     /// Every change of one drop after `since`, first those committed before, then live.
@@ -136,7 +136,7 @@ impl DropService {
         since: Revision,
     ) -> Result<Updates, ServiceError> {
         // Live first, then the past: what falls between is in both and told once.
-        let live = self.bus.subscribe();
+        let live = self.bus.follow();
         let changes = self.store.changes(drop_id, since, Self::MAX_REPLAY).await?;
         let mut waiting = VecDeque::new();
         let mut seen = since;
@@ -155,9 +155,7 @@ impl DropService {
                 waiting.push_back(Update::Changed(change));
             }
         }
-        if seen > Revision::ZERO && !(waiting.is_empty() && doubtful) {
-            self.bus.meet([(drop_id, seen)]);
-        }
+        self.bus.show(waiting.front().map(|_| drop_id));
         Ok(live.replayed(drop_id, waiting, seen))
     }
 }

@@ -76,7 +76,7 @@ impl DropService {
     /// A read; dropping it changes nothing.
     pub async fn drop_snapshot(&self, id: DropId) -> Result<Option<DropSnapshot>, ServiceError> {
         let snapshot = self.store.snapshot(id).await?;
-        self.bus.meet(snapshot.iter().map(|snapshot| (snapshot.id, snapshot.revision)));
+        self.bus.show(snapshot.iter().map(|snapshot| snapshot.id));
         Ok(snapshot)
     }
 
@@ -107,7 +107,7 @@ impl DropService {
     /// A read; dropping it changes nothing.
     pub async fn drop_snapshots(&self, page: &DropPage) -> Result<Vec<DropSnapshot>, ServiceError> {
         let snapshots = self.store.snapshots(page).await?;
-        self.bus.meet(snapshots.iter().map(|snapshot| (snapshot.id, snapshot.revision)));
+        self.bus.show(snapshots.iter().map(|snapshot| snapshot.id));
         Ok(snapshots)
     }
 

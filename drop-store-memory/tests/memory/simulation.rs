@@ -112,17 +112,40 @@ fn many() {
         match simulate(Play::new(seed), in_memory) {
             Ok(s) => sum.add(&s),
             Err(f) => {
-                let key: String = f.finding.chars().filter(|c| !c.is_ascii_digit()).take(40).collect();
+                let key: String =
+                    f.finding.chars().filter(|c| !c.is_ascii_digit()).take(40).collect();
                 let e = found.entry(key).or_default();
-                e.0 += 1; e.1.push(seed);
-                if e.2.is_empty() { let n = f.trace.len(); e.2 = format!("{}\n{}", f.trace[n.saturating_sub(40)..].join("\n"), f.finding); }
+                e.0 += 1;
+                e.1.push(seed);
+                if e.2.is_empty() {
+                    let n = f.trace.len();
+                    e.2 = format!("{}\n{}", f.trace[n.saturating_sub(40)..].join("\n"), f.finding);
+                }
             }
         }
     }
-    for (k, (n, seeds, text)) in &found { println!("=== {k}: {n} {:?}\n{text}", &seeds[..seeds.len().min(5)]); }
-    println!("{:?} ok {} ops {} steps {} commits {} faults {} updates {} ", t.elapsed(), sum.runs, sum.operations, sum.steps, sum.commits, sum.faults, sum.updates);
+    for (k, (n, seeds, text)) in &found {
+        println!("=== {k}: {n} {:?}\n{text}", &seeds[..seeds.len().min(5)]);
+    }
+    println!(
+        "{:?} ok {} ops {} steps {} commits {} faults {} updates {} ",
+        t.elapsed(),
+        sum.runs,
+        sum.operations,
+        sum.steps,
+        sum.commits,
+        sum.faults,
+        sum.updates
+    );
     println!("{}", sum.coverage.table());
     let empty = sum.coverage.empty();
-    println!("empty {} of {}; impossible {:?}", empty.len(), sum.coverage.reachable(), sum.coverage.impossible());
-    for c in empty.iter().take(60) { println!("{c:?}"); }
+    println!(
+        "empty {} of {}; impossible {:?}",
+        empty.len(),
+        sum.coverage.reachable(),
+        sum.coverage.impossible()
+    );
+    for c in empty.iter().take(60) {
+        println!("{c:?}");
+    }
 }

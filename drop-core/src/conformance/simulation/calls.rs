@@ -73,10 +73,8 @@ impl Call {
                 Told::Failed(ServiceError::Rejected(rejection)),
             ) => {
                 // Who named a reservation did not name a drop.
-                let named = matches!(
-                    self.request,
-                    Request::Release { .. } | Request::Purchase { .. }
-                );
+                let named =
+                    matches!(self.request, Request::Release { .. } | Request::Purchase { .. });
                 match refused {
                     Rejection::DropNotFound if named => {
                         *rejection == Rejection::ReservationNotFound
@@ -113,9 +111,7 @@ fn done(effect: &Effect, at: Revision, time: Timestamp, told: &Told) -> bool {
         (
             Effect::Purchased { purchase: sale, username: buyer, repeated: again },
             Told::Purchased(Purchased { purchase, username, repeated, revision, as_of }),
-        ) => {
-            (sale, buyer, again, at, time) == (purchase, username, repeated, *revision, *as_of)
-        }
+        ) => (sale, buyer, again, at, time) == (purchase, username, repeated, *revision, *as_of),
         // The drop as it was read after that.
         (Effect::Amended, Told::Drop(Some(snapshot))) => snapshot.revision >= at,
         (Effect::Amended, told) => is_rejected(told, &Rejection::DropNotFound),

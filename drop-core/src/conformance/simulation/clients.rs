@@ -36,9 +36,8 @@ impl Stage<'_> {
     /// A client was answered; nobody listens any more where the call is not there.
     pub(super) fn answered(&mut self, number: u64, told: Told) {
         let Some(mut call) = self.calls.remove(&number) else { return };
-        self.trace.note("answer", &[number, told.number()], || {
-            format!("{number}: {}", told.words())
-        });
+        self.trace
+            .note("answer", &[number, told.number()], || format!("{number}: {}", told.words()));
         if let Some(ticket) = call.ticket.take()
             && !matches!(told, Told::Nothing)
         {

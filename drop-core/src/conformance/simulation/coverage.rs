@@ -149,9 +149,9 @@ impl Coverage {
         text.push_str("\nHits of the state in which each fault met each command least.\n\n");
         head(&mut text, "fault", &kinds);
         for trouble in Trouble::ALL {
-            let least = Kind::ALL.iter().map(|kind| {
-                self.least(|cell| (cell.kind, cell.trouble) == (*kind, *trouble))
-            });
+            let least = Kind::ALL
+                .iter()
+                .map(|kind| self.least(|cell| (cell.kind, cell.trouble) == (*kind, *trouble)));
             let least: Vec<_> = least.collect();
             let _ = writeln!(text, "| {} | {} |", trouble.words(), least.join(" | "));
         }

@@ -57,7 +57,9 @@ impl Stage<'_> {
     /// Lets everything go that waits, until nobody is left.
     async fn drain(&mut self) {
         self.settle().await;
-        while let Some(next) = self.desk.waiting(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0))) {
+        while let Some(next) =
+            self.desk.waiting(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0)))
+        {
             self.summary.steps += 1;
             self.trace.note("goes", &[next.number, next.life], || format!("{:?}", next.what));
             next.let_go(Verdict::Go);
@@ -113,7 +115,10 @@ impl Stage<'_> {
             };
             // Whatever the workers have not heard of is found by a sweep.
             let slack = Instance::SWEEP + Instance::SWEEP;
-            assert!(now < next.saturating_add(slack), "I7: a hold until {next:?} is there at {now:?}");
+            assert!(
+                now < next.saturating_add(slack),
+                "I7: a hold until {next:?} is there at {now:?}"
+            );
             let span = if round % 2 == 0 { next.since(now) } else { Instance::SWEEP };
             self.pass(span);
             self.drain().await;
@@ -187,7 +192,8 @@ impl Stage<'_> {
         for instance in self.instances.drain(..).flatten() {
             let ended = instance.workers.is_some_and(|(task, _)| task.is_finished());
             assert!(ended, "the workers of life {} do not end", instance.life);
-            let late = instance.service.reserve(DropId::new(1).expect("an id"), Reserve::one("amy"));
+            let late =
+                instance.service.reserve(DropId::new(1).expect("an id"), Reserve::one("amy"));
             let late = late.now_or_never();
             assert!(matches!(late, Some(Err(ServiceError::Closed))), "after the end: {late:?}");
         }
@@ -213,9 +219,10 @@ fn converges(first: &Told, second: &Told) -> bool {
         (Told::Done, Told::Failed(ServiceError::Rejected(refused))) => {
             matches!(refused, Rejection::DropNotFound | Rejection::UserNotFound)
         }
-        (Told::Failed(ServiceError::Rejected(first)), Told::Failed(ServiceError::Rejected(second))) => {
-            first == second
-        }
+        (
+            Told::Failed(ServiceError::Rejected(first)),
+            Told::Failed(ServiceError::Rejected(second)),
+        ) => first == second,
         // It was the present revision, and is not any more.
         (Told::Drop(_), Told::Failed(ServiceError::Rejected(refused))) => {
             *refused == Rejection::Stale

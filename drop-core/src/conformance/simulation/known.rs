@@ -150,9 +150,10 @@ impl Known {
     /// Whether it has sales or live holds.
     pub(super) fn is_in_use(&self, now: Timestamp) -> bool {
         let at = now.max(self.rows.as_of);
-        self.rows.reservations.values().any(|row| {
-            matches!(row.status_at(at), Status::Active | Status::Completed)
-        })
+        self.rows
+            .reservations
+            .values()
+            .any(|row| matches!(row.status_at(at), Status::Active | Status::Completed))
     }
 
     pub(super) fn has_rows_of(&self, user: UserId) -> bool {

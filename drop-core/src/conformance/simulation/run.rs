@@ -80,11 +80,7 @@ pub fn simulate_all<D: DataSet>(
     failure.map_or(Ok(summary), Err)
 }
 
-fn once(
-    play: Play,
-    data: &dyn DataSet,
-    in_words: bool,
-) -> Result<(Summary, Vec<String>), Failure> {
+fn once(play: Play, data: &dyn DataSet, in_words: bool) -> Result<(Summary, Vec<String>), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         // Whoever decides comes last, when nobody else can go on.
         .event_interval(u32::MAX)

@@ -65,8 +65,8 @@ impl Stage<'_> {
             .collect();
         self.desk.waiting(|waiting| {
             let calls = waiting.iter().enumerate();
-            let free = calls
-                .filter(|(_, call)| call.held_until <= step && !paused.contains(&call.life));
+            let free =
+                calls.filter(|(_, call)| call.held_until <= step && !paused.contains(&call.life));
             free.map(|(index, _)| index).collect()
         })
     }
@@ -160,9 +160,8 @@ impl Stage<'_> {
         let Some(running) = &mut self.instances[instance] else { return };
         running.paused_until = until;
         let life = running.life;
-        self.trace.note("pause", &[life, until], || {
-            format!("instance {instance}, until step {until}")
-        });
+        self.trace
+            .note("pause", &[life, until], || format!("instance {instance}, until step {until}"));
         self.desk.waiting(|waiting| {
             for call in waiting.iter_mut().filter(|call| call.life == life) {
                 call.troubles |= Trouble::Pause.bit();

@@ -17,7 +17,10 @@ impl Trace {
     const KEPT: usize = 4000;
 
     pub(super) const fn new(in_words: bool) -> Self {
-        Self { hash: 0x9e37_79b9_7f4a_7c15, lines: if in_words { Some(VecDeque::new()) } else { None } }
+        Self {
+            hash: 0x9e37_79b9_7f4a_7c15,
+            lines: if in_words { Some(VecDeque::new()) } else { None },
+        }
     }
 
     /// Notes what happened: what kind of thing, the numbers that tell it from others, and the

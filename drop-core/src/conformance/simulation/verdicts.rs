@@ -22,7 +22,8 @@ impl Stage<'_> {
             let stops = !call.done && self.mood.slow_reads > 0 && self.dice.one_in(8);
             let verdict = if stops { Verdict::GoAndWait } else { Verdict::Go };
             let kind = if call.done { "told" } else { "goes" };
-            self.trace.note(kind, &[call.number, life], || format!("{} {:?}", call.number, call.what));
+            self.trace
+                .note(kind, &[call.number, life], || format!("{} {:?}", call.number, call.what));
             if !call.done {
                 self.cover(&call, Trouble::Clean);
             }
@@ -72,9 +73,8 @@ impl Stage<'_> {
 
     fn crash_life(&mut self, life: u64) {
         let mut instances = self.instances.iter();
-        let of_life = instances.position(|instance| {
-            instance.as_ref().is_some_and(|running| running.life == life)
-        });
+        let of_life = instances
+            .position(|instance| instance.as_ref().is_some_and(|running| running.life == life));
         if let Some(instance) = of_life {
             self.crash(instance);
         }

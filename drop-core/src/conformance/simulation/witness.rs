@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::StoreError;
-use crate::model::{
-    DropId, DropSnapshot, NewDrop, Revision, Timestamp, UserId, Username,
-};
+use crate::model::{DropId, DropSnapshot, NewDrop, Revision, Timestamp, UserId, Username};
 use crate::rules::{Applied, Batch, Change, Command, Effect, Outcome};
 use crate::store::Deletion;
 
@@ -112,7 +110,9 @@ impl Witness {
         match (self.drops.get(&id).filter(|known| !known.deleted), read) {
             (Some(known), Some(snapshot)) => known.compare(snapshot, now),
             (None, None) => {}
-            (known, _) => panic!("drop {id} was read as {read:?}; it is there: {}", known.is_some()),
+            (known, _) => {
+                panic!("drop {id} was read as {read:?}; it is there: {}", known.is_some())
+            }
         }
     }
 
