@@ -59,12 +59,14 @@ impl Bus {
         self.heads.known()
     }
 
-    /// Takes the present revisions of drops as known, without publishing. What a reader here
-    /// was given is known too: whoever subscribed before that hears of everything after it.
-    pub(crate) fn meet(&self, revisions: impl IntoIterator<Item = (DropId, Revision)>) {
-        for (drop_id, revision) in revisions {
-            self.heads.meet(drop_id, revision);
-        }
+    /// Takes a drop's present revision as known, without publishing.
+    pub(super) fn meet(&self, drop_id: DropId, revision: Revision) {
+        self.heads.meet(drop_id, revision);
+    }
+
+    /// Everything is known as it is now: who subscribed before has to look at it.
+    pub(super) fn met(&self) {
+        self.send(Update::Missed(0));
     }
 
     /// Goes over changes that are not to be had any more: subscribers are given the present

@@ -55,18 +55,22 @@ impl Feed {
         }
     }
 
-    /// Takes the present revisions as known, without publishing: what happened before the
-    /// workers ran is no news.
+    /// Takes the present revisions as known: what happened before the workers ran is no news,
+    /// except to those who subscribed before and cannot know whether they read it in time.
     async fn meet_all(&self) -> Result<(), StoreError> {
         let mut after = None;
         loop {
             let heads = self.store.heads(after, Self::PAGE).await?;
-            self.bus.meet(heads.iter().copied());
+            for (drop_id, revision) in &heads {
+                self.bus.meet(*drop_id, *revision);
+            }
             match heads.last() {
                 Some((last, _)) if heads.len() == Self::PAGE => after = Some(*last),
-                _ => return Ok(()),
+                _ => break,
             }
         }
+        self.bus.met();
+        Ok(())
     }
 
     /// Compares every drop's revision with the bus's.

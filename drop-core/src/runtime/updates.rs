@@ -23,8 +23,9 @@ pub enum Update {
     Ended(Arc<DropSnapshot>),
     /// A drop was deleted.
     Deleted(DropId),
-    /// This subscriber was too slow and missed so many updates: read the present state of
-    /// what you follow, and go on.
+    /// So many updates were missed, or 0 where nobody can know: this subscriber was too slow, or
+    /// came before the workers had met the store. Read the present state of what you follow,
+    /// and go on.
     Missed(u64),
 }
 

@@ -155,9 +155,6 @@ impl DropService {
                 waiting.push_back(Update::Changed(change));
             }
         }
-        if seen > Revision::ZERO && !(waiting.is_empty() && doubtful) {
-            self.bus.meet([(drop_id, seen)]);
-        }
         Ok(live.replayed(drop_id, waiting, seen))
     }
 }

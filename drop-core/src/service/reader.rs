@@ -75,9 +75,7 @@ impl DropService {
     /// # Cancel safety
     /// A read; dropping it changes nothing.
     pub async fn drop_snapshot(&self, id: DropId) -> Result<Option<DropSnapshot>, ServiceError> {
-        let snapshot = self.store.snapshot(id).await?;
-        self.bus.meet(snapshot.iter().map(|snapshot| (snapshot.id, snapshot.revision)));
-        Ok(snapshot)
+        Ok(self.store.snapshot(id).await?)
     }
 
     /// A part of the drops, newest first.
@@ -106,9 +104,7 @@ impl DropService {
     /// # Cancel safety
     /// A read; dropping it changes nothing.
     pub async fn drop_snapshots(&self, page: &DropPage) -> Result<Vec<DropSnapshot>, ServiceError> {
-        let snapshots = self.store.snapshots(page).await?;
-        self.bus.meet(snapshots.iter().map(|snapshot| (snapshot.id, snapshot.revision)));
-        Ok(snapshots)
+        Ok(self.store.snapshots(page).await?)
     }
 
     /// One reservation, with the store's time of the reading.

@@ -142,7 +142,9 @@ impl Hub {
             match update {
                 Some(None) => return Ok(Followed::Over),
                 Some(Some(Update::Missed(missed))) => {
-                    tracing::warn!(missed, "the hub fell behind; reading all drops again");
+                    if missed > 0 {
+                        tracing::warn!(missed, "the hub fell behind; reading all drops again");
+                    }
                     return Ok(Followed::Behind);
                 }
                 Some(Some(update)) => self.apply(&update).await?,

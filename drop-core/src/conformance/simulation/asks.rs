@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::conformance::Dice;
 use crate::conformance::commands::{name, units, variant};
 use crate::model::{
-    DropId, DropTerms, HoldPolicy, NewDrop, Price, ReservationId, Revision, Status, Timestamp,
-    Username, Window,
+    DropId, DropTerms, HoldPolicy, NewDrop, Price, Reservation, ReservationId, Revision, Status,
+    Timestamp, Username, Window,
 };
 use crate::rules::Amendment;
 
@@ -29,6 +29,11 @@ impl Stage<'_> {
         if live.is_empty() || (live.len() < Self::DROPS && self.dice.one_in(60)) {
             let new = new_drop(&mut self.dice, now, self.mood.longest_hold);
             return Request::Create { new };
+        }
+        if self.dice.one_in(4)
+            && let Some(request) = self.about_what_has_lapsed()
+        {
+            return request;
         }
         let drop_id = self.some_drop(&live);
         let who = name(self.dice.pick(&USERS));
@@ -59,6 +64,35 @@ impl Stage<'_> {
             96 | 97 => Request::Delete { drop_id, force: self.dice.one_in(3) },
             _ => Request::Read { drop_id },
         }
+    }
+
+    /// Something about a hold past its deadline, before anybody settles it; those of drops that
+    /// are not open are rare and come first.
+    fn about_what_has_lapsed(&mut self) -> Option<Request> {
+        let now = self.now();
+        let mut lapsed = Vec::new();
+        for known in self.witness.live() {
+            let rows = known.rows.reservations.values().rev();
+            let over =
+                |row: &&Reservation| row.status() == Status::Active && row.expires_at() <= now;
+            let closed = !known.rows.terms.window.is_open(now);
+            let over = rows.filter(over).take(4);
+            lapsed.extend(over.map(|row| (closed, row.id(), row.claim().user_id)));
+        }
+        lapsed.sort_unstable_by_key(|(closed, id, _)| (!closed, *id));
+        let first = lapsed.iter().take_while(|(closed, ..)| *closed).count();
+        lapsed.truncate(if first > 0 { first } else { usize::MAX });
+        let (_, reservation, user) = (!lapsed.is_empty()).then(|| self.dice.pick(&lapsed))?;
+        let owner = self.witness.name(user)?.clone();
+        let other = name(self.dice.pick(&USERS));
+        Some(match self.dice.below(8) {
+            0 => self.reserve(reservation.drop_id(), owner),
+            1 | 2 => Request::Purchase { reservation, who: owner },
+            3 => Request::Purchase { reservation, who: other },
+            4 | 5 => Request::Release { reservation, who: Some(owner) },
+            6 => Request::Release { reservation, who: Some(other) },
+            _ => Request::Release { reservation, who: None },
+        })
     }
 
     fn reserve(&mut self, drop_id: DropId, who: Username) -> Request {
@@ -183,11 +217,11 @@ fn amendment(dice: &mut Dice, known: Option<&Known>, now: Timestamp) -> Amendmen
             let price = rust_decimal::Decimal::new(cents, 2);
             amendment.price = Some(Price::new(price).expect("a price"));
         }
-        7 | 8 => {
+        7..=9 => {
             amendment.starts_at = Some(later(dice));
             amendment.ends_at = Some(None);
         }
-        9 | 10 => {
+        10 => {
             amendment.starts_at = Some(Timestamp::EPOCH);
             amendment.ends_at = Some(Some(if dice.one_in(2) { now } else { later(dice) }));
         }

@@ -141,7 +141,7 @@ impl Coverage {
                 self.least(|cell| (cell.kind, cell.hold, cell.drop) == (*kind, hold, drop))
             });
             let least: Vec<_> = least.collect();
-            if least.iter().any(|least| least != "") {
+            if least.iter().any(|least| !least.is_empty()) {
                 let (drop, hold) = (drop.words(), hold.words());
                 let _ = writeln!(text, "| {drop}, {hold} | {} |", least.join(" | "));
             }

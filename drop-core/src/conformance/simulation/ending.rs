@@ -213,7 +213,7 @@ fn converges(first: &Told, second: &Told) -> bool {
         }
         (Told::Released(first), Told::Released(second)) => first.reservation == second.reservation,
         (Told::Drop(first), Told::Drop(second)) => {
-            first.as_ref().map(|drop| drop.stock()) == second.as_ref().map(|drop| drop.stock())
+            first.as_ref().map(DropSnapshot::stock) == second.as_ref().map(DropSnapshot::stock)
         }
         // Deleted, and then not there any more.
         (Told::Done, Told::Failed(ServiceError::Rejected(refused))) => {
