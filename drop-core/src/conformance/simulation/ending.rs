@@ -6,7 +6,7 @@ use futures::FutureExt;
 
 use crate::conformance::history::{Answer, violations};
 use crate::error::ServiceError;
-use crate::model::{DropId, Status, Units};
+use crate::model::{DropId, DropSnapshot, Status, Units};
 use crate::rules::Rejection;
 use crate::service::{Purchased, Reserve, Reserved};
 use crate::store::{Page, Scope};
