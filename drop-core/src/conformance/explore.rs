@@ -52,14 +52,13 @@ pub fn together(threads: usize, work: impl Fn(usize) + Send + Sync + 'static) {
 /// # Panics
 /// Where the model does, in any order of its threads, and where orders are left out.
 pub fn explore(name: &str, model: Model) {
-    let report = Report::begin(runs::TOPIC, name, runs::REPLAY);
-    runs::all(model)
-        .into_iter()
-        .fold(report, |report, (what, figure)| {
-            println!("{name}: {what}: {figure}");
-            report.figure(&what, &figure)
-        })
-        .save();
+    let mut report = Report::begin(runs::TOPIC, name, runs::REPLAY);
+    report.seeds = runs::seed().map(|seed| seed.to_string());
+    for (what, figure) in runs::all(model) {
+        println!("{name}: {what}: {figure}");
+        report = report.figure(&what, &figure);
+    }
+    report.save();
 }
 
 /// Runs a model that is broken on purpose: some order of two or three threads must show it.
@@ -85,6 +84,11 @@ mod runs {
     pub(super) const TOPIC: &str = "loom";
     pub(super) const REPLAY: &str = "RUSTFLAGS=\"--cfg drop_loom\" CARGO_TARGET_DIR=target/loom \
         cargo test --release -p drop-core -p drop-store-memory --lib models";
+
+    /// All orders need no dice.
+    pub(super) const fn seed() -> Option<u64> {
+        None
+    }
 
     pub(super) fn all(model: Model) -> Vec<(String, usize)> {
         let two = ("orders of 2 threads, all".to_owned(), orders(model, 2, None));
@@ -131,16 +135,21 @@ mod runs {
     /// Preemptions that PCT places.
     const DEPTH: usize = 3;
 
+    /// The seed of this run: 1, or what `DROP_SEED` says.
+    pub(super) fn seed() -> Option<u64> {
+        let wanted = std::env::var("DROP_SEED").ok().and_then(|text| text.parse().ok());
+        wanted.or(Some(1))
+    }
+
     pub(super) fn all(model: Model) -> Vec<(String, usize)> {
-        let seed = std::env::var("DROP_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+        let seed = seed().unwrap_or_default();
         let orders = if is_long() { 1_000_000 } else { 10_000 };
         println!("seed {seed}, once more: DROP_SEED={seed} and the same command");
         let mut done = Vec::new();
         for threads in THREADS {
             run(RandomScheduler::new_from_seed(seed, orders), model, threads);
             run(PctScheduler::new_from_seed(seed, DEPTH, orders), model, threads);
-            let what =
-                format!("orders of {threads} threads, at random and by PCT each (seed {seed})");
+            let what = format!("orders of {threads} threads, at random and by PCT each");
             done.push((what, orders));
         }
         done

@@ -249,7 +249,9 @@ mod models {
             let shop = Arc::new(Shop::new());
             together(threads, {
                 let shop = shop.clone();
-                move |_| drop(shop.publish(shop.commit()))
+                move |_| {
+                    shop.publish(shop.commit());
+                }
             });
             let last = *shop.store.lock().unwrap();
             assert_eq!(shop.told().last(), Some(&last), "left behind");
