@@ -1,28 +1,17 @@
-//! The list itself.
+//! Time, concurrency, crashes.
 
-/// A failure mode, and where it is shown: `file::function`, `/` for the file's folders, cases
-/// of the conformance suite as `case:topic::name` (they run on every store).
-pub(super) type Mode = (&'static str, &'static [&'static str]);
+use super::Mode;
 
-pub(super) const MODES: [(&str, &[Mode]); 6] = [
-    ("Time", TIME),
-    ("Concurrency", CONCURRENCY),
-    ("Crash and ambiguity", CRASH),
-    ("Stock administration", STOCK),
-    ("Events", EVENTS),
-    ("Abuse", ABUSE),
-];
-
-/// Those whose tests are on their way; none of them may have one already.
-pub(super) const PENDING: [&str; 1] = ["smuggling"];
-
-const TIME: &[Mode] = &[
+pub(super) const TIME: &[Mode] = &[
     (
         "purchase at the very deadline, one tick either side",
         &[
             "case:expiry::one_tick_before_the_deadline_buys",
             "case:expiry::at_the_deadline_is_too_late",
             "case:expiry::one_tick_after_the_deadline_is_too_late",
+            "examples/shop/tests/shop/proof/deadline.rs::deadline_memory",
+            "examples/shop/tests/shop/proof/deadline.rs::deadline_file",
+            "examples/shop/tests/shop/proof/deadline.rs::deadline_postgres_two_instances",
         ],
     ),
     (
@@ -44,6 +33,8 @@ const TIME: &[Mode] = &[
         &[
             "drop-core/tests/core/instances.rs::two_instances_minutes_apart_go_by_the_stores_time",
             "drop-http/src/live/board/tests.rs::a_clock_that_is_set_back_silences_nothing",
+            "drop-core/tests/core/expiry.rs::an_instance_whose_clock_jumps_back_settles_with_the_next_sweep",
+            "examples/shop/tests/shop/proof/clocks.rs::an_instance_whose_clock_jumps_back_while_alone_tells_of_what_lapsed",
         ],
     ),
     (
@@ -52,17 +43,23 @@ const TIME: &[Mode] = &[
             "case:expiry::follows_a_jump_of_an_hour",
             "case:expiry::never_revives_when_time_goes_back",
             "drop-store-postgres/tests/postgres/races.rs::the_time_of_a_drop_never_goes_back",
+            "examples/shop/tests/shop/proof/clocks.rs::faketime_on_the_database_jumping_while_running_is_never_oversold",
         ],
     ),
     (
         "two instances minutes apart",
-        &["drop-core/tests/core/instances.rs::two_instances_minutes_apart_go_by_the_stores_time"],
+        &[
+            "drop-core/tests/core/instances.rs::two_instances_minutes_apart_go_by_the_stores_time",
+            "examples/shop/tests/shop/proof/clocks.rs::faketime_on_one_of_two_instances_has_no_visible_effect",
+        ],
     ),
     (
         "a process stopped for 30 s holding a lock",
         &[
             "drop-store-postgres/tests/postgres/faults.rs::a_process_that_stops_in_the_middle_loses_its_lock",
             "case:window::of_one_stalled_drop_delays_no_other",
+            "examples/shop/tests/shop/proof/pauses.rs::one_of_two_instances_stopped",
+            "examples/shop/tests/shop/proof/resources.rs::an_outsider_holding_the_drop_row",
         ],
     ),
     (
@@ -95,7 +92,7 @@ const TIME: &[Mode] = &[
     ),
 ];
 
-const CONCURRENCY: &[Mode] = &[
+pub(super) const CONCURRENCY: &[Mode] = &[
     (
         "N users for 1 unit: one hold, N - 1 clean refusals, no 5xx",
         &[
@@ -105,9 +102,16 @@ const CONCURRENCY: &[Mode] = &[
             "examples/shop/tests/shop/herd.rs::one_unit_goes_to_one_of_a_thousand_in_a_file",
             "examples/shop/tests/shop/herd.rs::one_unit_goes_to_one_of_a_thousand_in_postgres",
             "examples/shop/tests/shop/herd.rs::one_unit_goes_to_one_of_a_thousand_over_two_instances",
+            "examples/shop/tests/shop/proof/herd.rs::herd_over_two_instances",
         ],
     ),
-    ("many tabs", &["case:races::one_user_at_once_gives_one_hold"]),
+    (
+        "many tabs",
+        &[
+            "case:races::one_user_at_once_gives_one_hold",
+            "examples/shop/tests/shop/proof/herd.rs::herd_over_two_instances",
+        ],
+    ),
     (
         "the same purchase k times at once gives one purchase",
         &["case:races::one_purchase_at_once_sells_once"],
@@ -130,26 +134,43 @@ const CONCURRENCY: &[Mode] = &[
         &[
             "drop-store-postgres/tests/postgres/races.rs::two_instances_sell_one_of_one_where_the_default_is_repeatable_read",
             "drop-store-postgres/tests/postgres/races.rs::two_instances_sell_one_of_one_where_the_default_is_serializable",
+            "drop-store-postgres/tests/postgres/interleavings/mod.rs::every_merge_where_the_default_is_repeatable_read",
+            "drop-store-postgres/tests/postgres/interleavings/mod.rs::every_merge_where_the_default_is_serializable",
         ],
     ),
     (
         "zero 40P01 in the whole suite",
-        &["drop-store-postgres/tests/postgres/races.rs::everything_at_once_stays_sound"],
+        &[
+            "drop-store-postgres/tests/postgres/races.rs::everything_at_once_stays_sound",
+            "drop-store-postgres/tests/postgres/interleavings/mod.rs::every_merge_where_the_default_is_read_committed",
+            "drop-store-postgres/tests/postgres/interleavings/mod.rs::every_merge_where_the_default_is_repeatable_read",
+            "drop-store-postgres/tests/postgres/interleavings/mod.rs::every_merge_where_the_default_is_serializable",
+        ],
     ),
 ];
 
-const CRASH: &[Mode] = &[
+pub(super) const CRASH: &[Mode] = &[
     (
         "before commit",
         &[
             "drop-store-postgres/tests/postgres/faults.rs::a_session_that_is_ended_before_its_commit_wrote_nothing",
+            "drop-store-postgres/tests/postgres/network.rs::cut_before_and_after_each_protocol_step",
         ],
     ),
-    ("after commit with the answer lost", &["case:wreck::a_lost_answer_converges"]),
+    (
+        "after commit with the answer lost",
+        &[
+            "case:wreck::a_lost_answer_converges",
+            "drop-store-postgres/tests/postgres/network.rs::cut_before_and_after_each_protocol_step",
+            "examples/shop/tests/shop/proof/network.rs::cut_drip_and_black_hole_between_client_and_app_exactly_once",
+        ],
+    ),
     (
         "COMMIT sent and the connection cut",
         &[
             "drop-store-postgres/src/fault.rs::a_cut_connection_is_unknown_only_once_commit_was_sent",
+            "drop-store-postgres/tests/postgres/network.rs::cut_before_and_after_each_protocol_step",
+            "drop-store-postgres/tests/postgres/guards.rs::a_session_that_is_ended_in_its_commit_is_unknown_and_converges",
         ],
     ),
     (
@@ -164,13 +185,15 @@ const CRASH: &[Mode] = &[
         &[
             "case:purchase::repeated_after_the_deadline_is_the_same_purchase",
             "case:release::repeated_is_the_same_answer",
+            "examples/shop/tests/shop/proof/late.rs::delayed_duplicate_after_a_restart_file",
+            "examples/shop/tests/shop/proof/late.rs::delayed_duplicate_after_a_restart_postgres",
         ],
     ),
     (
         "Postgres restarted",
         &[
             "drop-store-postgres/tests/postgres/faults.rs::a_server_that_goes_away_is_unavailable_and_comes_back",
-            "examples/shop/tests/shop/crash.rs::postgres_is_killed_while_the_shop_sells",
+            "examples/shop/tests/shop/proof/kills.rs::postgres_killed",
         ],
     ),
     (
@@ -184,24 +207,32 @@ const CRASH: &[Mode] = &[
         "Postgres full, or read-only",
         &[
             "drop-store-postgres/tests/postgres/faults.rs::other_faults_are_not_tried_again_and_say_what_they_are",
+            "examples/shop/tests/shop/proof/resources.rs::disk_full_then_enlarged_under_postgres",
         ],
     ),
     (
         "Postgres out of connections",
-        &["drop-store-postgres/tests/postgres/faults.rs::a_pool_without_room_says_so_soon"],
+        &[
+            "drop-store-postgres/tests/postgres/faults.rs::a_pool_without_room_says_so_soon",
+            "examples/shop/tests/shop/proof/resources.rs::max_connections_reached",
+            "drop-store-postgres/tests/postgres/injected.rs::postgres_out_of_connections_is_unavailable_and_passes",
+        ],
     ),
     (
         "pgbouncer in transaction mode",
         &[
             "drop-store-postgres/tests/postgres/schema.rs::without_prepared_statements_everything_works_as_a_pooler_needs_it",
+            "examples/shop/tests/shop/proof/pooler.rs::pgbouncer_in_transaction_mode",
         ],
     ),
     (
         "server killed: holds live on and expire on time",
         &[
-            "examples/shop/tests/shop/crash.rs::the_shop_is_killed_while_it_sells_from_a_file",
-            "examples/shop/tests/shop/crash.rs::the_shop_is_killed_while_it_sells_from_postgres",
             "drop-store-memory/tests/memory/journal.rs::holds_expire_on_time_across_a_restart",
+            "examples/shop/tests/shop/proof/kills.rs::server_killed_file",
+            "examples/shop/tests/shop/proof/kills.rs::server_killed_postgres",
+            "examples/shop/tests/shop/proof/late.rs::server_killed_holds_live_on_and_expire_on_time_file",
+            "examples/shop/tests/shop/proof/late.rs::server_killed_holds_live_on_and_expire_on_time_postgres",
         ],
     ),
     (
@@ -209,6 +240,8 @@ const CRASH: &[Mode] = &[
         &[
             "examples/shop/tests/shop/lifecycle.rs::sigterm_finishes_what_was_accepted_and_says_goodbye",
             "case:wreck::closing_finishes_what_was_accepted",
+            "examples/shop/tests/shop/proof/stops.rs::stopped_mid_herd_every_accepted_request_answered_file",
+            "examples/shop/tests/shop/proof/stops.rs::stopped_mid_herd_every_accepted_request_answered_postgres",
         ],
     ),
     (
@@ -216,124 +249,6 @@ const CRASH: &[Mode] = &[
         &[
             "drop-http/tests/http/faults.rs::a_panic_is_an_answer",
             "case:wreck::a_panic_frees_the_lane",
-        ],
-    ),
-];
-
-const STOCK: &[Mode] = &[
-    (
-        "total below what is held or sold is refused",
-        &["case:amend::refuses_a_total_below_what_is_committed"],
-    ),
-    ("total raised is seen at once", &["case:amend::raised_stock_is_for_sale_at_once"]),
-    (
-        "drop deleted with live holds",
-        &[
-            "case:delete::refuses_sales_and_live_holds",
-            "case:delete::by_force_takes_everything_in_it",
-        ],
-    ),
-    ("price changed mid-hold", &["case:purchase::pays_the_price_at_the_hold"]),
-];
-
-const EVENTS: &[Mode] = &[
-    (
-        "crash between commit and broadcast",
-        &["drop-core/tests/core/instances.rs::a_crash_between_commit_and_broadcast_is_made_up_for"],
-    ),
-    (
-        "duplicates and disorder across instances",
-        &["case:watch::has_every_change_once_and_in_order"],
-    ),
-    (
-        "a gap",
-        &[
-            "case:watch::is_told_that_it_missed_something",
-            "case:watch::is_given_the_present_where_the_past_is_trimmed",
-            "drop-http/tests/http/seats.rs::a_hub_that_fell_behind_gives_everybody_the_present_state",
-        ],
-    ),
-    (
-        "subscribers that never read",
-        &[
-            "drop-http/tests/http/proof/sockets.rs::a_hundred_who_never_read_are_owed_no_backlog",
-            "drop-http/tests/http/seats.rs::who_takes_nothing_is_cut",
-        ],
-    ),
-    (
-        "ten thousand changes a second",
-        &[
-            "drop-http/tests/http/proof/sockets.rs::a_thousand_subscribers_a_hundred_of_whom_never_read_and_a_storm_of_five_hundred",
-            "drop-http/tests/http/ws.rs::under_load_the_newest_is_told_every_50_ms_and_the_last_always",
-        ],
-    ),
-    (
-        "reconnect storms",
-        &[
-            "drop-http/tests/http/proof/sockets.rs::a_thousand_subscribers_a_hundred_of_whom_never_read_and_a_storm_of_five_hundred",
-        ],
-    ),
-];
-
-const ABUSE: &[Mode] = &[
-    (
-        "the herd at the opening second",
-        &[
-            "drop-http/tests/http/times.rs::of_the_herd_at_the_opening_second_as_many_get_it_as_there_are",
-        ],
-    ),
-    ("hoarding by re-reserving", &["case:repeat::never_passes_the_longest"]),
-    (
-        "another's hold",
-        &["case:purchase::by_another_is_refused", "case:release::by_another_is_refused"],
-    ),
-    (
-        "slow headers",
-        &["examples/shop/tests/shop/lifecycle.rs::connections_that_never_ask_are_closed"],
-    ),
-    (
-        "slow bodies, 64 MiB bodies",
-        &[
-            "drop-http/tests/http/abuse.rs::a_body_that_is_announced_too_large_or_never_comes",
-            "drop-http/tests/http/protocol.rs::bodies_of_another_kind_or_too_large",
-        ],
-    ),
-    ("deep JSON", &["drop-http/tests/http/protocol.rs::bodies_that_are_no_json_object"]),
-    ("WebSocket frame tricks", &["drop-http/tests/http/seats.rs::clients_that_talk_are_shown_out"]),
-    (
-        "names with NUL, RTL, zero-width, NFD",
-        &[
-            "drop-core/src/model/username.rs::the_rule",
-            "case:reads::names_as_they_were_written",
-            "drop-http/tests/http/abuse.rs::no_body_is_a_fault",
-        ],
-    ),
-    (
-        "SQL in every field",
-        &[
-            "drop-store-postgres/src/literal.rs::what_is_not_plain_never_gets_in",
-            "case:reads::names_as_they_were_written",
-        ],
-    ),
-    (
-        "numbers at every edge",
-        &[
-            "drop-core/src/model/ids.rs::the_largest_ids_fit_javascript",
-            "drop-core/src/model/price.rs::bounds",
-            "drop-http/src/dto/field.rs::integers_are_digits",
-            "case:reserve::takes_the_largest_stock",
-        ],
-    ),
-    (
-        "metrics labels from user input",
-        &["drop-http/tests/http/metrics.rs::requests_sockets_and_events_are_counted"],
-    ),
-    (
-        "secrets in logs",
-        &[
-            "examples/shop/src/settings.rs::secrets_are_not_shown",
-            "examples/shop/tests/shop/lifecycle.rs::a_mistyped_store_does_not_print_its_password",
-            "drop-http/src/error.rs::every_fault_has_its_row_and_tells_nothing",
         ],
     ),
 ];
