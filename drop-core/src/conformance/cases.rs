@@ -237,6 +237,7 @@ macro_rules! conformance_cases {
                 is_told_when_a_window_opens_and_closes
                 is_told_of_a_deletion
                 who_read_before_the_workers_ran_is_told_to_read_again
+                who_read_a_drop_is_told_of_its_deletion
             }
             wreck {
                 a_panic_frees_the_lane

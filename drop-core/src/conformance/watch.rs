@@ -317,3 +317,27 @@ pub(super) async fn who_read_before_the_workers_ran_is_told_to_read_again(t: &Tr
     cancel.cancel();
     workers.await.expect("the workers end");
 }
+
+pub(super) async fn who_read_a_drop_is_told_of_its_deletion(t: &Trial) {
+    let clock = Arc::new(ManualClock::new(START));
+    let builder = DropService::builder_shared(t.store()).clock(clock.clone());
+    let (service, workers) = builder.poll_every(SECOND).sweep_every(NEVER).build();
+    let mut updates = service.subscribe();
+    let cancel = CancellationToken::new();
+    let workers = tokio::spawn(workers.run(cancel.clone()));
+    while !matches!(updates.next().await, Some(Update::Missed(_))) {}
+    // Another instance makes a drop and deletes it before the bus here has met it.
+    let drop_id = t.plain(2).await;
+    service.drop_snapshot(drop_id).await.expect("a reading").expect("a drop");
+    t.instance(1).delete_drop(drop_id, false).await.expect("a deletion");
+    loop {
+        match tokio::time::timeout(Duration::from_millis(2), updates.next()).await {
+            Ok(Some(Update::Deleted(id))) if id == drop_id => break,
+            Ok(Some(Update::Changed(_) | Update::Refreshed(_))) => {}
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => clock.advance(SECOND).await,
+        }
+    }
+    cancel.cancel();
+    workers.await.expect("the workers end");
+}

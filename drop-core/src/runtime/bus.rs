@@ -64,6 +64,11 @@ impl Bus {
         self.heads.meet(drop_id, revision);
     }
 
+    /// Somebody here was shown a drop: if it is deleted, that is news.
+    pub(crate) fn show(&self, drop_id: DropId) {
+        self.heads.show(drop_id);
+    }
+
     /// Everything is known as it is now: who subscribed before has to look at it.
     pub(super) fn met(&self) {
         self.send(Update::Missed(0));

@@ -1,6 +1,6 @@
 //! Which change of each drop is told next.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::PoisonError;
 
 use crate::model::{DropId, Revision};
@@ -23,12 +23,19 @@ pub(super) enum Published {
 /// could overtake each other between the decision and the telling.
 #[derive(Debug)]
 pub(super) struct Heads {
-    heads: Mutex<HashMap<DropId, Revision>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    heads: HashMap<DropId, Revision>,
+    /// Drops that readers here were shown and of which nothing was told yet.
+    shown: BTreeSet<DropId>,
 }
 
 impl Heads {
     pub(super) fn new() -> Self {
-        Self { heads: Mutex::new(HashMap::new()) }
+        Self { state: Mutex::new(State { heads: HashMap::new(), shown: BTreeSet::new() }) }
     }
 
     /// Tells of a revision, unless it is old or something before it is missing.
@@ -38,53 +45,72 @@ impl Heads {
         revision: Revision,
         send: impl FnOnce(),
     ) -> Published {
-        let mut heads = self.lock();
-        match heads.get(&drop_id) {
+        let mut state = self.lock();
+        match state.heads.get(&drop_id) {
             Some(head) if revision <= *head => return Published::Repeated,
             Some(head) if revision != head.next() => return Published::Gap,
             // Nobody here knows what came before, so nobody misses it.
             _ => {}
         }
-        heads.insert(drop_id, revision);
+        state.put(drop_id, revision);
         send();
         Published::Sent
     }
 
     /// Goes over revisions that cannot be told any more.
     pub(super) fn skip_to(&self, drop_id: DropId, revision: Revision, send: impl FnOnce()) {
-        let mut heads = self.lock();
-        let head = heads.entry(drop_id).or_default();
-        if revision > *head {
-            *head = revision;
+        let mut state = self.lock();
+        if state.heads.get(&drop_id).is_none_or(|head| revision > *head) {
+            state.put(drop_id, revision);
             send();
         }
     }
 
     /// Takes a drop's present revision as known, without telling.
     pub(super) fn meet(&self, drop_id: DropId, revision: Revision) {
-        self.lock().entry(drop_id).or_insert(revision);
+        let mut state = self.lock();
+        if !state.heads.contains_key(&drop_id) {
+            state.put(drop_id, revision);
+        }
+    }
+
+    /// Somebody here was shown a drop: if it is deleted, that is to be told.
+    pub(super) fn show(&self, drop_id: DropId) {
+        let mut state = self.lock();
+        if !state.heads.contains_key(&drop_id) {
+            state.shown.insert(drop_id);
+        }
     }
 
     /// Forgets a drop that is known, and tells so.
     pub(super) fn forget(&self, drop_id: DropId, send: impl FnOnce()) {
-        let mut heads = self.lock();
-        if heads.remove(&drop_id).is_some() {
+        let mut state = self.lock();
+        let shown = state.shown.remove(&drop_id);
+        if state.heads.remove(&drop_id).is_some() || shown {
             send();
         }
     }
 
     /// The last revision told of a drop.
     pub(super) fn head(&self, drop_id: DropId) -> Option<Revision> {
-        self.lock().get(&drop_id).copied()
+        self.lock().heads.get(&drop_id).copied()
     }
 
     /// All drops known here.
     pub(super) fn known(&self) -> Vec<DropId> {
-        self.lock().keys().copied().collect()
+        let state = self.lock();
+        state.heads.keys().chain(&state.shown).copied().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<DropId, Revision>> {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn put(&mut self, drop_id: DropId, revision: Revision) {
+        self.shown.remove(&drop_id);
+        self.heads.insert(drop_id, revision);
     }
 }
 

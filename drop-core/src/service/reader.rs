@@ -75,7 +75,9 @@ impl DropService {
     /// # Cancel safety
     /// A read; dropping it changes nothing.
     pub async fn drop_snapshot(&self, id: DropId) -> Result<Option<DropSnapshot>, ServiceError> {
-        Ok(self.store.snapshot(id).await?)
+        let snapshot = self.store.snapshot(id).await?;
+        snapshot.iter().for_each(|snapshot| self.bus.show(snapshot.id));
+        Ok(snapshot)
     }
 
     /// A part of the drops, newest first.
@@ -104,7 +106,9 @@ impl DropService {
     /// # Cancel safety
     /// A read; dropping it changes nothing.
     pub async fn drop_snapshots(&self, page: &DropPage) -> Result<Vec<DropSnapshot>, ServiceError> {
-        Ok(self.store.snapshots(page).await?)
+        let snapshots = self.store.snapshots(page).await?;
+        snapshots.iter().for_each(|snapshot| self.bus.show(snapshot.id));
+        Ok(snapshots)
     }
 
     /// One reservation, with the store's time of the reading.
