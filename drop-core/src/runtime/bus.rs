@@ -74,12 +74,25 @@ impl Bus {
         self.lock().awaited
     }
 
-    /// The store was met, with regard to those who came before or without. `false` where the
-    /// first of them came meanwhile.
-    pub(super) fn met(&self, with_regard: bool) -> bool {
+    /// The store was met, and whoever awaited it was told.
+    pub(super) fn met(&self) {
+        self.lock().met = true;
+    }
+
+    /// Takes the present revisions as known, without publishing; `false`, and nothing done, where
+    /// somebody awaits them.
+    pub(super) fn meet(&self, revisions: impl IntoIterator<Item = (DropId, Revision)>) -> bool {
         let mut state = self.lock();
-        state.met = with_regard || !state.awaited;
-        state.met
+        if state.awaited {
+            return false;
+        }
+        for (drop_id, revision) in revisions {
+            if !state.heads.contains_key(&drop_id) {
+                state.head(drop_id, revision);
+            }
+        }
+        state.met = true;
+        true
     }
 
     /// Publishes a committed change, unless it is old or something before it is missing.
@@ -116,14 +129,6 @@ impl Bus {
     pub(super) fn known(&self) -> Vec<DropId> {
         let state = self.lock();
         state.heads.keys().chain(&state.shown).copied().collect()
-    }
-
-    /// Takes a drop's present revision as known, without publishing.
-    pub(super) fn meet(&self, drop_id: DropId, revision: Revision) {
-        let mut state = self.lock();
-        if !state.heads.contains_key(&drop_id) {
-            state.head(drop_id, revision);
-        }
     }
 
     /// Goes over changes that are not to be had any more: subscribers are given the present

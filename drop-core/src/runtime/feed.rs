@@ -57,29 +57,23 @@ impl Feed {
     /// Takes the present state as known: what happened before the workers ran is no news, except
     /// to those who came before and cannot know whether they read it in time.
     async fn meet_all(&self) -> Result<(), StoreError> {
-        loop {
-            let awaited = self.bus.is_awaited();
-            if awaited {
-                self.tell_all().await?;
-            } else {
-                self.meet_in_silence().await?;
-            }
-            if self.bus.met(awaited) {
-                return Ok(());
-            }
+        if self.bus.is_awaited() || !self.meet_in_silence().await? {
+            self.tell_all().await?;
+            self.bus.met();
         }
+        Ok(())
     }
 
-    async fn meet_in_silence(&self) -> Result<(), StoreError> {
-        let mut after = None;
+    /// `false` where somebody came meanwhile.
+    async fn meet_in_silence(&self) -> Result<bool, StoreError> {
+        let mut all = Vec::new();
         loop {
+            let after = all.last().map(|(last, _)| *last);
             let heads = self.store.heads(after, Self::PAGE).await?;
-            for (drop_id, revision) in &heads {
-                self.bus.meet(*drop_id, *revision);
-            }
-            match heads.last() {
-                Some((last, _)) if heads.len() == Self::PAGE => after = Some(*last),
-                _ => return Ok(()),
+            let complete = heads.len() < Self::PAGE;
+            all.extend(heads);
+            if complete {
+                return Ok(self.bus.meet(all));
             }
         }
     }
