@@ -1,7 +1,10 @@
 //! What the runner is asked to do.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use drop_core::model::Timestamp;
+use drop_core::{Clock, SystemClock};
 
 /// How it is used.
 pub(crate) const USAGE: &str = "\
@@ -32,7 +35,7 @@ pub(crate) struct Args {
 impl Args {
     /// Reads them.
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
-        let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let today = SystemClock.now().since(Timestamp::EPOCH);
         let mut args = Self {
             list: false,
             all: false,
