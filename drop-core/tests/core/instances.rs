@@ -79,9 +79,9 @@ async fn a_crash_between_commit_and_broadcast_is_made_up_for() {
     let faulty = Faulty::new(Arc::new(store.clone()));
     let (dying, _one) = instance(Arc::new(faulty.clone()), &clock);
     let (living, _other) = instance(Arc::new(store.clone()), &clock);
-    let mut watchers = [dying.subscribe(), living.subscribe()];
     // What there was before an instance begins is no news to it.
     rest().await;
+    let mut watchers = [dying.subscribe(), living.subscribe()];
     let id = plain(&dying, 2).await;
     // Committed, and then nothing of it comes back to the instance that asked.
     let lost = StoreError::Unknown(Arc::new(std::io::Error::other("cut")));

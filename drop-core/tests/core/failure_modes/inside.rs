@@ -215,7 +215,7 @@ pub(super) const CRASH: &[Mode] = &[
         &[
             "drop-store-postgres/tests/postgres/faults.rs::a_pool_without_room_says_so_soon",
             "examples/shop/tests/shop/proof/resources.rs::max_connections_reached",
-            "drop-store-postgres/tests/postgres/injected.rs::postgres_out_of_connections_is_unavailable_and_passes",
+            "drop-store-postgres/tests/postgres/injected/mod.rs::postgres_out_of_connections_is_unavailable_and_passes",
         ],
     ),
     (
