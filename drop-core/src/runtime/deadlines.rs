@@ -18,26 +18,37 @@ pub(super) enum Origin {
 
 type Entry = (DropId, Timestamp, Origin);
 
-/// Deadlines to come, each once, and the drops whose lane has an expiry in it.
+/// Deadlines to come, and the drops whose lane has an expiry in it.
 #[derive(Debug)]
 pub(super) struct Deadlines {
     agenda: Agenda<Entry>,
-    known: BTreeSet<(DropId, Timestamp)>,
+    /// The nearest time that each was noted for.
+    known: BTreeMap<(DropId, Timestamp), Timestamp>,
     /// The latest deadline that came up for a drop since its expiry went into the lane. One
     /// command per drop is in its lane at a time; it settles all that is due by then.
     in_lane: BTreeMap<DropId, (Timestamp, Origin)>,
 }
 
 impl Deadlines {
+    /// What is nearer by less was noted with another delay, and by no other clock.
+    const SLACK: Duration = Duration::from_secs(1);
+
     pub(super) fn new() -> Self {
-        Self { agenda: Agenda::new(), known: BTreeSet::new(), in_lane: BTreeMap::new() }
+        Self { agenda: Agenda::new(), known: BTreeMap::new(), in_lane: BTreeMap::new() }
     }
 
-    /// Notes a deadline that comes at `at` by this process's clock, unless it is known.
+    /// Notes a deadline that comes at `at` by this process's clock, unless it is known to come
+    /// about as soon.
+    ///
+    /// Where a clock was set, here or in the store, it may be nearer than was noted. It stays
+    /// noted for the later time too: nobody knows which of the two readings was wrong, and an
+    /// expiry with nothing to settle is harmless.
     pub(super) fn note(&mut self, at: Timestamp, id: DropId, deadline: Timestamp, origin: Origin) {
-        if !self.known.insert((id, deadline)) {
+        let noted_at = self.known.get(&(id, deadline));
+        if noted_at.is_some_and(|noted_at| *noted_at <= at.saturating_add(Self::SLACK)) {
             return;
         }
+        self.known.insert((id, deadline), at);
         if let Some((id, deadline, _)) = self.agenda.note(at, (id, deadline, origin)) {
             self.known.remove(&(id, deadline));
         }

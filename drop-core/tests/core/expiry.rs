@@ -1,13 +1,33 @@
 //! Every hold is settled at its own deadline, however the deadline came to be known.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use drop_core::model::{DropId, HoldPolicy, NewDrop, Status, Timestamp, Units};
 use drop_core::rules::{Batch, Command};
-use drop_core::{DropService, ManualClock, Reserve, Store};
+use drop_core::{Clock, DropService, ManualClock, Reserve, Store};
 use drop_store_memory::MemoryStore;
 use tokio_util::sync::CancellationToken;
+
+/// A clock of an instance that can be set wrong, and sleeps as long as it should.
+#[derive(Debug)]
+struct WrongClock {
+    clock: Arc<ManualClock>,
+    behind: Mutex<Duration>,
+}
+
+#[async_trait]
+impl Clock for WrongClock {
+    fn now(&self) -> Timestamp {
+        let behind = *self.behind.lock().unwrap();
+        Timestamp::EPOCH.saturating_add(self.clock.now().since(Timestamp::EPOCH) - behind)
+    }
+
+    async fn sleep(&self, span: Duration) {
+        self.clock.sleep(span).await;
+    }
+}
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -89,6 +109,29 @@ async fn every_deadline_of_one_change_is_kept() {
         rest().await;
         assert_eq!(settled(&store, id).await, expected, "at {:?}", clock);
     }
+}
+
+/// The instance's clock jumps back by an hour in the middle of a hold: the next sweep sees that
+/// the deadline is nearer than was noted.
+#[tokio::test]
+async fn an_instance_whose_clock_jumps_back_settles_with_the_next_sweep() {
+    let (store, clock, service, id) = stocked(HoldPolicy::seconds(10)).await;
+    // By its clock it is an hour later than it is, until that is set right.
+    clock.advance(3600 * SECOND).await;
+    let wrong = Arc::new(WrongClock { clock: clock.clone(), behind: Mutex::default() });
+    let builder = DropService::builder(store.clone()).clock(wrong.clone());
+    let (_service, workers) = builder.sweep_every(4 * SECOND).build();
+    tokio::spawn(workers.run(CancellationToken::new()));
+    rest().await;
+    service.reserve(id, Reserve::one("ann")).await.unwrap();
+    clock.advance(SECOND).await;
+    rest().await;
+    *wrong.behind.lock().unwrap() = 3600 * SECOND;
+    for _ in 0..14 {
+        clock.advance(SECOND).await;
+        rest().await;
+    }
+    assert_eq!(settled(&store, id).await, 1, "at {clock:?}");
 }
 
 #[tokio::test]
