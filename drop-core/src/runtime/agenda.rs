@@ -28,11 +28,6 @@ impl<T: Ord> Agenda<T> {
         None
     }
 
-    /// Takes an entry back.
-    pub(super) fn forget(&mut self, at: Timestamp, entry: T) {
-        self.entries.remove(&(at, entry));
-    }
-
     /// How long until the first entry.
     pub(super) fn pause(&self, now: Timestamp) -> Option<Duration> {
         self.entries.first().map(|(at, _)| at.since(now))

@@ -16,37 +16,39 @@ pub(super) enum Origin {
     Swept,
 }
 
-type Item = (DropId, Timestamp, Origin);
+type Entry = (DropId, Timestamp, Origin);
 
-/// Deadlines to come, each once and at the nearest time that it was noted for, and the drops
-/// whose lane has an expiry in it.
+/// Deadlines to come, and the drops whose lane has an expiry in it.
 #[derive(Debug)]
 pub(super) struct Deadlines {
-    agenda: Agenda<Item>,
-    /// When each comes by this process's clock.
-    known: BTreeMap<(DropId, Timestamp), (Timestamp, Origin)>,
+    agenda: Agenda<Entry>,
+    /// The nearest time that each was noted for.
+    known: BTreeMap<(DropId, Timestamp), Timestamp>,
     /// The latest deadline that came up for a drop since its expiry went into the lane. One
     /// command per drop is in its lane at a time; it settles all that is due by then.
     in_lane: BTreeMap<DropId, (Timestamp, Origin)>,
 }
 
 impl Deadlines {
+    /// What is nearer by less was noted with another delay, and by no other clock.
+    const SLACK: Duration = Duration::from_secs(1);
+
     pub(super) fn new() -> Self {
         Self { agenda: Agenda::new(), known: BTreeMap::new(), in_lane: BTreeMap::new() }
     }
 
     /// Notes a deadline that comes at `at` by this process's clock, unless it is known to come
-    /// as soon. A clock that was set, here or in the store, may have brought it nearer.
+    /// about as soon.
+    ///
+    /// Where a clock was set, here or in the store, it may be nearer than was noted. It stays
+    /// noted for the later time too: nobody knows which of the two readings was wrong, and an
+    /// expiry with nothing to settle is harmless.
     pub(super) fn note(&mut self, at: Timestamp, id: DropId, deadline: Timestamp, origin: Origin) {
-        let mut origin = origin;
-        if let Some(&(noted_at, noted)) = self.known.get(&(id, deadline)) {
-            if noted_at <= at {
-                return;
-            }
-            self.agenda.forget(noted_at, (id, deadline, noted));
-            origin = origin.max(noted);
+        let noted_at = self.known.get(&(id, deadline));
+        if noted_at.is_some_and(|noted_at| *noted_at <= at.saturating_add(Self::SLACK)) {
+            return;
         }
-        self.known.insert((id, deadline), (at, origin));
+        self.known.insert((id, deadline), at);
         if let Some((id, deadline, _)) = self.agenda.note(at, (id, deadline, origin)) {
             self.known.remove(&(id, deadline));
         }

@@ -32,6 +32,9 @@ pub(super) struct Expiry {
 }
 
 impl Expiry {
+    /// How long to wait at least after an expiry that came too early: a store whose clock was
+    /// set back may stand a moment before the deadline for long.
+    const EARLY_PAUSE: Duration = Duration::from_millis(50);
     /// Drops that one sweep looks at.
     const SWEEP_LIMIT: usize = 1000;
 
@@ -92,7 +95,9 @@ impl Expiry {
         match answer {
             // A decision that came before the deadline has not settled it: once more.
             Ok(as_of) if as_of < deadline => {
-                deadlines.note(self.at(as_of, deadline), drop_id, deadline, origin);
+                let soon = self.clock.now().saturating_add(Self::EARLY_PAUSE);
+                let at = self.at(as_of, deadline).max(soon);
+                deadlines.note(at, drop_id, deadline, origin);
                 false
             }
             Ok(_) => origin == Origin::Swept,
