@@ -30,7 +30,8 @@ impl Stage<'_> {
             let new = new_drop(&mut self.dice, now, self.mood.longest_hold);
             return Request::Create { new };
         }
-        if self.dice.one_in(4)
+        let often = if self.mood.lapses { 2 } else { 6 };
+        if self.dice.one_in(often)
             && let Some(request) = self.about_what_has_lapsed()
         {
             return request;
@@ -55,7 +56,8 @@ impl Stage<'_> {
             }
             76..=89 => {
                 let known = self.witness.drops.get(&drop_id);
-                let amendment = amendment(&mut self.dice, known, now);
+                let shuts = self.mood.lapses && self.dice.one_in(2);
+                let amendment = amendment(&mut self.dice, known, now, shuts);
                 Request::Amend { drop_id, amendment }
             }
             90..=95 if self.mood.deletes_users => {
@@ -85,7 +87,8 @@ impl Stage<'_> {
         let (_, reservation, user) = (!lapsed.is_empty()).then(|| self.dice.pick(&lapsed))?;
         let owner = self.witness.name(user)?.clone();
         let other = name(self.dice.pick(&USERS));
-        Some(match self.dice.below(8) {
+        Some(match self.dice.below(9) {
+            8 if self.mood.deletes_users => Request::DeleteUser { who: owner, force: true },
             0 => self.reserve(reservation.drop_id(), owner),
             1 | 2 => Request::Purchase { reservation, who: owner },
             3 => Request::Purchase { reservation, who: other },
@@ -185,12 +188,13 @@ fn new_drop(dice: &mut Dice, now: Timestamp, longest_hold: u64) -> NewDrop {
 }
 
 /// What a seller changes; a drop in which nothing happens any more is soon brought to life.
-fn amendment(dice: &mut Dice, known: Option<&Known>, now: Timestamp) -> Amendment {
+fn amendment(dice: &mut Dice, known: Option<&Known>, now: Timestamp, shuts: bool) -> Amendment {
     let mut amendment = Amendment::default();
     let state = known.map_or(DropState::Unknown, |known| known.state(now));
     let later = |dice: &mut Dice| now.saturating_add(Duration::from_secs(dice.below(600) + 1));
     let size = variant(dice.pick(&SIZES));
-    match dice.below(12) {
+    let which = if shuts { dice.below(4) + 7 } else { dice.below(12) };
+    match which {
         0..=3 if matches!(state, DropState::Ended | DropState::Upcoming) => {
             amendment.starts_at = Some(Timestamp::EPOCH);
             amendment.ends_at = Some(dice.one_in(4).then(|| later(dice)));

@@ -9,8 +9,8 @@ use crate::rules::{Command, Effect, Outcome, Rejection};
 use crate::service::{Purchased, Released, Reserved};
 use crate::store::Deletion;
 
-use super::desk::Life;
 use super::request::{Request, Told};
+use super::states::Life;
 
 /// A client's call.
 #[derive(Debug)]

@@ -12,10 +12,8 @@ use crate::rules::{Applied, Batch, Change, Command};
 use crate::store::Deletion;
 
 use super::request::Told;
+use super::states::Life;
 use super::watcher::Watcher;
-
-/// Which life of which instance: a number that each start of an instance gets anew.
-pub(super) type Life = u64;
 
 /// What becomes of a call that waits.
 #[derive(Debug)]
@@ -61,6 +59,16 @@ impl Waiting {
     pub(super) fn let_go(self, verdict: Verdict) {
         // Nobody waits any more where the caller has gone.
         let _ = self.go.send(verdict);
+    }
+
+    /// Whether it is a write that is not done yet.
+    pub(super) fn is_to_be_done(&self) -> bool {
+        !self.done && !matches!(self.what, What::Read)
+    }
+
+    /// Whether nobody waits for it any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.go.is_closed()
     }
 
     /// Whoever asked for this command has gone.

@@ -11,7 +11,8 @@ use crate::model::{DropId, DropSnapshot, NewDrop, ReservationId, Revision, Times
 use crate::rules::{Applied, Audit, Batch, Change};
 use crate::store::{Deletion, DropPage, Due, Held, Page, Reading, Sale, Scope, Store};
 
-use super::desk::{Desk, Event, Life, Verdict, What};
+use super::desk::{Desk, Event, Verdict, What};
+use super::states::Life;
 
 /// Lets every write wait before it is done and, where the scheduler wants it, after; and some
 /// of the reads.

@@ -10,9 +10,10 @@ use crate::service::DropService;
 use crate::store::Store;
 
 use super::clock::InstanceClock;
-use super::desk::{Desk, Event, Life};
+use super::desk::{Desk, Event};
 use super::gated::Gated;
 use super::mood::Mood;
+use super::states::Life;
 use super::watcher::Watcher;
 
 /// A process that sells, as far as a process has to do with the store.

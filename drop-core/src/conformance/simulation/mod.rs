@@ -78,6 +78,7 @@
 //! One call of a store runs to its end before the next begins, so what two calls do to each
 //! other inside a store is not seen: the suite's races, loom and real servers are for that.
 
+mod asking;
 mod asks;
 mod calls;
 mod clients;

@@ -21,6 +21,8 @@ pub(super) struct Mood {
     pub(super) lane_capacity: usize,
     pub(super) batch: usize,
     pub(super) subscriber_capacity: usize,
+    /// Whether it goes for what is rare: holds that have lapsed unseen in drops that are shut.
+    pub(super) lapses: bool,
     /// Whether users are deleted. A name that comes back is another user then, which a history
     /// does not tell apart, so only the histories of other runs are checked.
     pub(super) deletes_users: bool,
@@ -45,6 +47,7 @@ impl Mood {
             lane_capacity: if dice.one_in(12) { 1 } else { dice.pick(&[4, 16_384]) },
             batch: dice.pick(&[1, 2, 256, 256]),
             subscriber_capacity: dice.pick(&[2, 4096, 4096, 4096]),
+            lapses: dice.one_in(3),
             deletes_users: !dice.one_in(4),
             longest_hold: dice.pick(&[10, 60, 600, 7200]),
         }

@@ -11,11 +11,12 @@ use crate::rules::Command;
 
 use super::calls::{Act, Call, Deed};
 use super::clock::shifted;
-use super::desk::{Desk, Event, Life};
+use super::desk::{Desk, Event};
 use super::instance::Instance;
 use super::mood::Mood;
 use super::play::{DataSet, Play, Summary};
 use super::request::{Request, Told};
+use super::states::Life;
 use super::states::Trouble;
 use super::trace::{Trace, bits};
 use super::witness::Witness;

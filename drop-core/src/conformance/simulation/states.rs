@@ -1,5 +1,8 @@
 //! In which states commands and faults meet.
 
+/// Which life of which instance: a number that each start of an instance gets anew.
+pub(super) type Life = u64;
+
 macro_rules! axis {
     ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $index:literal $words:literal,)* }) => {
         $(#[$doc])*

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::Status;
 
+use super::instance::Instance;
 use super::request::Request;
 use super::stage::Stage;
 use super::states::Trouble;
@@ -64,6 +65,7 @@ impl Stage<'_> {
             .map(|instance| instance.life)
             .collect();
         self.desk.waiting(|waiting| {
+            waiting.retain(|call| !call.is_over());
             let calls = waiting.iter().enumerate();
             let free =
                 calls.filter(|(_, call)| call.held_until <= step && !paused.contains(&call.life));
@@ -116,6 +118,7 @@ impl Stage<'_> {
             1 | 2 => self.restart_one(),
             3 | 4 => {
                 let until = step + 20 + self.dice.below(100);
+                let instance = self.busy_instance().unwrap_or(instance);
                 self.pause(instance, until);
             }
             5..=7 => {
@@ -169,11 +172,25 @@ impl Stage<'_> {
         });
     }
 
+    /// An instance that has something to do.
+    fn busy_instance(&mut self) -> Option<usize> {
+        let lives: Vec<_> = self.desk.waiting(|waiting| {
+            waiting.iter().filter(|call| call.is_to_be_done()).map(|call| call.life).collect()
+        });
+        let life = (!lives.is_empty()).then(|| self.dice.pick(&lives))?;
+        let of_life = |instance: &Option<Instance>| {
+            instance.as_ref().is_some_and(|running| running.life == life)
+        };
+        self.instances.iter().position(of_life)
+    }
+
     fn delay(&mut self, roll: u64, until: u64) {
         let number = self.desk.waiting(|waiting| {
-            let count = u64::try_from(waiting.len()).unwrap_or(0);
+            let to_do = waiting.iter_mut().filter(|call| call.is_to_be_done());
+            let mut to_do: Vec<_> = to_do.collect();
+            let count = u64::try_from(to_do.len()).unwrap_or(0);
             let index = usize::try_from(roll.checked_rem(count)?).ok()?;
-            let call = waiting.get_mut(index)?;
+            let call = to_do.get_mut(index)?;
             call.held_until = until;
             call.troubles |= Trouble::Delay.bit();
             Some(call.number)
@@ -192,6 +209,9 @@ impl Stage<'_> {
         self.trace.note("gone", &[number], || format!("the caller of {number}"));
         let call = &self.calls[&number];
         let (life, command) = (call.life, call.command.clone());
+        if let Request::Delete { drop_id, .. } = call.request {
+            self.caller_of_deletion_goes(life, drop_id);
+        }
         self.desk.waiting(|waiting| {
             for waiting in waiting.iter_mut().filter(|waiting| waiting.life == life) {
                 waiting.caller_gone(command.as_ref());
@@ -206,7 +226,9 @@ impl Stage<'_> {
         if ready.is_empty() || old.is_empty() {
             return;
         }
-        let which = self.dice.roll() % u64::try_from(old.len()).unwrap_or(1);
+        let count = u64::try_from(old.len()).unwrap_or(1);
+        // Often the last one: it is under way still.
+        let which = if self.dice.one_in(2) { count - 1 } else { self.dice.below(count) };
         let request: Request = old[usize::try_from(which).unwrap_or(0)].clone();
         let instance = self.dice.pick(&ready);
         self.begin(instance, request, true);

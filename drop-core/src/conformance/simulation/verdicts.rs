@@ -9,6 +9,7 @@ use crate::rules::Command;
 use super::coverage::Cell;
 use super::desk::{Verdict, Waiting, What};
 use super::stage::Stage;
+use super::states::Life;
 use super::states::{DropState, HoldState, Kind, Trouble};
 
 impl Stage<'_> {
@@ -112,6 +113,24 @@ impl Stage<'_> {
                 self.hit(Kind::Delete, HoldState::Nothing, drop, troubles | own, trouble);
             }
             What::Create | What::DeleteUser | What::Read => {}
+        }
+    }
+
+    /// Whoever wanted a drop deleted has gone, and with the caller the call itself.
+    pub(super) fn caller_of_deletion_goes(&mut self, life: Life, id: DropId) {
+        let waits = self.desk.waiting(|waiting| {
+            let deletes = |call: &Waiting| matches!(call.what, What::Delete(other) if other == id);
+            waiting.iter().any(|call| !call.done && call.life == life && deletes(call))
+        });
+        if waits {
+            let drop = self.drop_state(id);
+            let gone = Trouble::CallerGone;
+            self.summary.coverage.hit(Cell {
+                kind: Kind::Delete,
+                hold: HoldState::Nothing,
+                drop,
+                trouble: gone,
+            });
         }
     }
 

@@ -10,7 +10,7 @@ use crate::runtime::{Update, Updates};
 use crate::service::DropService;
 use crate::store::DropPage;
 
-use super::desk::Life;
+use super::states::Life;
 use super::witness::Witness;
 
 /// A subscriber, and what it knows.
