@@ -96,6 +96,7 @@ fn port(url: &str) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pgbouncer_in_transaction_mode() {
+    let report = Report::begin("resources", "pgbouncer in transaction mode", REPLAY);
     let turns = if is_long() { 200 } else { 6 };
     let database = database().await;
     let direct = database.url();
@@ -136,7 +137,7 @@ async fn pgbouncer_in_transaction_mode() {
         verdict(&recorder, &store, drop_id).await;
     }
     verdict(&again, &store, late).await;
-    Report::begin("resources", "pgbouncer in transaction mode", REPLAY)
+    report
         .figure("drops sold by two instances at once", &7)
         .figure("refusals while the pooler was gone", &counts.refused())
         .save();

@@ -38,7 +38,8 @@ async fn ready_again(shop: &Shop) -> Duration {
     began.elapsed()
 }
 
-/// The limit on answers, which a loaded machine may break for reasons of its own.
+/// A limit on answers, which a loaded machine may break for reasons of its own. Who waits behind
+/// a batch that fails waits twice the 2 s that a lock or a connection may take.
 fn assert_fast(what: &str, took: Duration, limit: Duration) {
     println!("{what}: {took:?}");
     assert!(!is_long() || took <= limit, "{what} took {took:?}");
@@ -89,10 +90,14 @@ async fn disk_full_then_enlarged(
     (counts, back.elapsed())
 }
 
-fn report(name: &str, counts: &Counts, back: Duration) {
-    let slowest = counts.slowest_refusal();
+fn begin(name: &str) -> Report {
     Report::begin("resources", name, REPLAY)
-        .figure("refusals while it was full", &counts.refused())
+}
+
+fn save(report: Report, counts: &Counts, back: Duration) {
+    let slowest = counts.slowest_refusal();
+    report
+        .figure("answers to come back later, each repeated with success", &counts.refused())
         .figure("slowest refusal, ms", &slowest.as_millis())
         .figure("until every shopper was served after it, ms", &back.as_millis())
         .save();
@@ -105,6 +110,7 @@ async fn file_history(directory: &Path, recorder: &Recorder, drop_id: DropId) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disk_full_then_enlarged_on_a_file() {
+    let report = begin("disk full, then enlarged: file");
     let Some(disk) = SmallDisk::mount(ROOMY, &std::env::temp_dir()) else {
         // The same by a limit on the size of files, which needs no privilege: see below.
         println!("no file system can be mounted here: only the size of files is limited");
@@ -121,7 +127,7 @@ async fn disk_full_then_enlarged_on_a_file() {
     shop.process.kill().await;
     file_history(&directory, &recorder, drop_id).await;
     assert_fast("a refusal of the full disk", counts.slowest_refusal(), Duration::from_secs(2));
-    report("disk full, then enlarged: file", &counts, back);
+    save(report, &counts, back);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,6 +136,7 @@ async fn disk_full_then_enlarged_as_a_limit_on_the_size_of_files() {
 }
 
 async fn file_that_may_not_grow() {
+    let report = begin("disk full, then enlarged: limit on files");
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("data");
     let mut start = Start::on(&format!("file:{}", directory.display())).quiet().with(&HOLD);
@@ -155,11 +162,12 @@ async fn file_that_may_not_grow() {
     let shop = start.run().await;
     let witness = Witness::new(shop.api.clone(), &recorder);
     assert_eq!(witness.reserve(drop_id, "later").await.status, Some(201));
-    report("disk full, then enlarged: limit on files", &counts, back);
+    save(report, &counts, back);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disk_full_then_enlarged_under_postgres() {
+    let report = begin("disk full, then enlarged: PostgreSQL");
     let cluster = Cluster::private(&[]).await.unwrap();
     let data = cluster.directory().unwrap().join("data");
     let disk = SmallDisk::mount(ROOMY, &data).expect("a file system that may be mounted (root)");
@@ -179,7 +187,7 @@ async fn disk_full_then_enlarged_under_postgres() {
     let (counts, back) = disk_full_then_enlarged(&shop, drop_id, &recorder, shrink, enlarge).await;
     verdict(&recorder, &database.connect().await.unwrap(), drop_id).await;
     assert_fast("a refusal of the full disk", counts.slowest_refusal(), Duration::from_secs(2));
-    report("disk full, then enlarged: PostgreSQL", &counts, back);
+    save(report, &counts, back);
     drop(shop);
     cluster.stop().await.unwrap();
 }
@@ -192,6 +200,7 @@ fn name_of(database: &Database) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pool_of_2_with_500_clients() {
+    let report = begin("pool of 2 with 500 clients");
     const CLIENTS: u32 = 500;
     const DROPS: u32 = 25;
     const STOCK: u32 = 10;
@@ -233,9 +242,9 @@ async fn pool_of_2_with_500_clients() {
     assert_fast(
         "a refusal for want of a connection",
         counts.slowest_refusal(),
-        Duration::from_secs(3),
+        Duration::from_secs(5),
     );
-    Report::begin("resources", "pool of 2 with 500 clients", REPLAY)
+    report
         .figure("rounds", &rounds)
         .figure("clients at once", &CLIENTS)
         .figure("drops", &DROPS)
@@ -247,6 +256,7 @@ async fn pool_of_2_with_500_clients() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn max_connections_reached() {
+    let report = begin("max_connections reached");
     let settings = [("max_connections", "20"), ("superuser_reserved_connections", "0")];
     let cluster = Cluster::private(&settings).await.unwrap();
     let database = cluster.database().await.unwrap();
@@ -286,12 +296,13 @@ async fn max_connections_reached() {
     ready_again(&shop).await;
     verdict(&recorder, &database.connect().await.unwrap(), drop_id).await;
     assert_eq!(counts.broken(), 0);
-    assert_fast("a refusal at max_connections", counts.slowest_refusal(), Duration::from_secs(3));
-    report("max_connections reached", &counts, back);
+    assert_fast("a refusal at max_connections", counts.slowest_refusal(), Duration::from_secs(5));
+    save(report, &counts, back);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outsider_holding_the_drop_row() {
+    let report = begin("an outsider holding the drop row");
     let kept = Duration::from_secs(if is_long() { 30 } else { 5 });
     let database = database().await;
     let shop =
@@ -328,5 +339,5 @@ async fn an_outsider_holding_the_drop_row() {
         verdict(&recorder, &store, drop_id).await;
     }
     assert_fast("a refusal of the locked drop", counts.slowest_refusal(), Duration::from_secs(5));
-    report("an outsider holding the drop row", &counts, back);
+    save(report, &counts, back);
 }
