@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
 
@@ -30,6 +31,7 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct Faulty {
     inner: Arc<dyn Store>,
+    deaf: bool,
     state: Arc<State>,
 }
 
@@ -59,7 +61,13 @@ impl Faulty {
             gate: Semaphore::new(0),
             looks: Semaphore::new(0),
         };
-        Self { inner, state: Arc::new(state) }
+        Self { inner, deaf: false, state: Arc::new(state) }
+    }
+
+    /// Without hints: what another instance does is not told of.
+    #[must_use]
+    pub fn deaf(self) -> Self {
+        Self { deaf: true, ..self }
     }
 
     /// Plans a fault for the next call without a plan.
@@ -206,7 +214,7 @@ impl Store for Faulty {
     }
 
     fn hints(&self) -> BoxStream<'static, DropId> {
-        self.inner.hints()
+        if self.deaf { futures::stream::pending().boxed() } else { self.inner.hints() }
     }
 
     async fn trim(&self, keep: u32) -> Result<u64, StoreError> {

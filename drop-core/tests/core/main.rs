@@ -6,6 +6,7 @@ mod contradictions;
 mod decide;
 mod expiry;
 mod failure_modes;
+mod feed;
 mod forgery;
 mod history;
 mod instances;

@@ -290,3 +290,32 @@ fn numbers(id: DropId) -> std::ops::RangeInclusive<i64> {
     let number = |number| ReservationId::new(id, number).map_or(0, ReservationId::get);
     number(1)..=number(ReservationId::MAX_NUMBER)
 }
+
+#[cfg(test)]
+mod tests {
+    use drop_core::StoreError;
+    use drop_core::model::{DropId, DropTerms, NewDrop, Timestamp, Units};
+    use drop_core::rules::Change;
+
+    use super::super::medium::File;
+    use super::super::open::place;
+    use super::{Log, RedbLog, Trouble};
+
+    /// Whatever the engine says by then: what became of the last write has to be known first.
+    #[test]
+    fn nothing_is_written_after_a_failure_until_the_file_was_opened_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = File(place(directory.path()).unwrap());
+        let (log, _) = RedbLog::open(Box::new(file), RedbLog::PAUSE).unwrap();
+        let terms = DropTerms::new("Air One", "149.99", Default::default()).unwrap();
+        let new = NewDrop::plain(terms, Units::ONE).unwrap();
+        let first = Change::created(DropId::new(1).unwrap(), &new, Timestamp::EPOCH);
+        log.state().trouble =
+            Some(Trouble { cause: StoreError::unavailable("a disk that hangs"), doubt: None });
+        let refused = log.changed(&first, &[]);
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        // Nothing is in the file that memory does not have.
+        assert!(log.reopen(&[]).unwrap().is_none());
+        log.changed(&first, &[]).unwrap();
+    }
+}

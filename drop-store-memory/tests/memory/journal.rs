@@ -115,6 +115,19 @@ async fn a_torn_file_is_reported() {
     }
 }
 
+/// The engine takes an empty file for a new database: it must not come to it.
+#[test]
+fn an_empty_file_is_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(DATABASE);
+    std::fs::write(&path, "").unwrap();
+    for _ in 0..2 {
+        let error = FileStore::open(directory.path()).unwrap_err();
+        assert!(error.to_string().contains("the file is empty"), "{error}");
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+    }
+}
+
 #[tokio::test]
 async fn a_flipped_bit_is_reported_or_harmless() {
     let source = tempfile::tempdir().unwrap();
