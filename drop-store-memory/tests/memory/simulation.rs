@@ -64,7 +64,8 @@ fn a_simulated_shop_keeps_every_invariant() {
     };
     let coverage = &summary.coverage;
     assert_eq!(coverage.impossible(), [], "met, and said to be unreachable");
-    if seeds.end() >= &20_000 {
+    // Twenty thousand runs leave a few of the rarest unmet; the report says how many.
+    if is_long() {
         let empty = coverage.empty();
         assert_eq!(empty, [], "{} of {} never met", empty.len(), coverage.reachable());
     }

@@ -87,8 +87,8 @@ impl Stage<'_> {
         let (_, reservation, user) = (!lapsed.is_empty()).then(|| self.dice.pick(&lapsed))?;
         let owner = self.witness.name(user)?.clone();
         let other = name(self.dice.pick(&USERS));
-        Some(match self.dice.below(9) {
-            8 if self.mood.deletes_users => Request::DeleteUser { who: owner, force: true },
+        Some(match self.dice.below(12) {
+            8..=11 if self.mood.deletes_users => Request::DeleteUser { who: owner, force: true },
             0 => self.reserve(reservation.drop_id(), owner),
             1 | 2 => Request::Purchase { reservation, who: owner },
             3 => Request::Purchase { reservation, who: other },
@@ -193,7 +193,7 @@ fn amendment(dice: &mut Dice, known: Option<&Known>, now: Timestamp, shuts: bool
     let state = known.map_or(DropState::Unknown, |known| known.state(now));
     let later = |dice: &mut Dice| now.saturating_add(Duration::from_secs(dice.below(600) + 1));
     let size = variant(dice.pick(&SIZES));
-    let which = if shuts { dice.below(4) + 7 } else { dice.below(12) };
+    let which = if shuts { dice.below(5) + 7 } else { dice.below(13) };
     match which {
         0..=3 if matches!(state, DropState::Ended | DropState::Upcoming) => {
             amendment.starts_at = Some(Timestamp::EPOCH);
@@ -225,7 +225,7 @@ fn amendment(dice: &mut Dice, known: Option<&Known>, now: Timestamp, shuts: bool
             amendment.starts_at = Some(later(dice));
             amendment.ends_at = Some(None);
         }
-        10 => {
+        10 | 11 => {
             amendment.starts_at = Some(Timestamp::EPOCH);
             amendment.ends_at = Some(Some(if dice.one_in(2) { now } else { later(dice) }));
         }

@@ -11,10 +11,17 @@ use super::states::Trouble;
 use super::trace::bits;
 
 impl Stage<'_> {
+    /// Steps for each operation, many times what any run takes.
+    const PATIENCE: u64 = 100;
+
     /// Plays until so many calls were made.
     pub(super) async fn play(&mut self) {
         while self.summary.operations < self.play.operations {
             self.summary.steps += 1;
+            let patience = Self::PATIENCE * (self.play.operations + 100);
+            if self.summary.steps > patience {
+                panic!("calls {:?} are never answered", self.calls.keys());
+            }
             self.step().await;
             self.settle().await;
         }
@@ -117,12 +124,12 @@ impl Stage<'_> {
             0 => self.crash(instance),
             1 | 2 => self.restart_one(),
             3 | 4 => {
-                let until = step + 20 + self.dice.below(100);
+                let until = step + self.some_while();
                 let instance = self.busy_instance().unwrap_or(instance);
                 self.pause(instance, until);
             }
             5..=7 => {
-                let until = step + 10 + self.dice.below(60);
+                let until = step + self.some_while();
                 let roll = self.dice.roll();
                 self.delay(roll, until);
             }
@@ -170,6 +177,11 @@ impl Stage<'_> {
                 call.troubles |= Trouble::Pause.bit();
             }
         });
+    }
+
+    /// So many steps: a few, in which little else happens, or many.
+    fn some_while(&mut self) -> u64 {
+        if self.dice.one_in(3) { 20 + self.dice.below(100) } else { 2 + self.dice.below(8) }
     }
 
     /// An instance that has something to do.
