@@ -45,18 +45,19 @@ SET LOCAL synchronous_commit = on;
 SET LOCAL lock_timeout = $1;
 SET LOCAL idle_in_transaction_session_timeout = $2;";
 
+/// Before [`UPSERT_USERS`], in one script and so in one transaction, which is flushed before its
+/// answer is believed: a server that lost it in a crash would give the same id to the next name.
+pub(crate) const FLUSHED: &str = "SET LOCAL synchronous_commit = on;\n";
+
 /// Makes users of names that are not known, and gives the users of all of them.
 ///
 /// In the order given, so that no two of these deadlock. On a name that exists it writes
 /// nothing new; it takes the row to give its id back even where another transaction has
 /// inserted it a moment ago. It always goes by the index on the name: no plan can go wrong.
 /// Where the drop does not exist it makes nobody: who asks for nothing leaves nothing behind.
-/// Both statements are one transaction, flushed before its answer is believed: a server that lost
-/// it in a crash would give the same id to the next name.
 ///
 /// `$1` names, `$2` the drop they want something of.
 pub(crate) const UPSERT_USERS: &str = "\
-SET LOCAL synchronous_commit = on;
 INSERT INTO users AS u (username, created_at, updated_at)
 SELECT new.username, clock_timestamp(), clock_timestamp()
 FROM unnest($1) WITH ORDINALITY AS new (username, position)

@@ -78,7 +78,8 @@ impl Users {
         let unknown: Vec<&Username> = reserving.iter().copied().collect();
         if !unknown.is_empty() {
             let values = [Literal::Names(&unknown), Literal::Integer(batch.drop_id().get())];
-            self.learn(server, sql::UPSERT_USERS, &values, &mut found).await?;
+            let upsert = [sql::FLUSHED, sql::UPSERT_USERS].concat();
+            self.learn(server, &upsert, &values, &mut found).await?;
         }
         let unknown: Vec<&Username> = others.difference(&reserving).copied().collect();
         if !unknown.is_empty() {
