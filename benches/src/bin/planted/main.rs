@@ -150,21 +150,35 @@ fn suites_for(args: &Args, patch: &Patch) -> Result<Vec<&'static Suite>, String>
     Ok(SUITES.iter().filter(|suite| asked.iter().any(|asked| asked.name == suite.name)).collect())
 }
 
+/// What the run is called, and the command that does it again.
 fn describe(args: &Args) -> (String, String) {
-    let (name, mut replay) = match (args.all, args.rotate) {
-        (true, _) => ("every bug, every suite".to_owned(), "target/debug/planted --all".to_owned()),
-        (_, Some(count)) => (
-            "a few in rotation".to_owned(),
-            format!("target/debug/planted --rotate {count} --seed {}", args.seed),
-        ),
-        _ => ("each with its suite".to_owned(), "target/debug/planted".to_owned()),
+    let words = |option: &str, names: &BTreeSet<String>| {
+        names.iter().map(|name| format!(" --{option} {name}")).collect::<String>()
     };
-    let (part, of) = args.part;
-    if of == 1 {
-        return (name, replay);
+    let listed = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+    let mut replay = "target/debug/planted".to_owned();
+    let mut name = if args.all {
+        replay.push_str(" --all");
+        "every bug, every suite".to_owned()
+    } else if let Some(count) = args.rotate {
+        replay.push_str(&format!(" --rotate {count} --seed {}", args.seed));
+        "a few in rotation".to_owned()
+    } else if args.only.is_empty() {
+        "each with its suite".to_owned()
+    } else {
+        listed(&args.only)
+    };
+    if !args.suites.is_empty() {
+        name.push_str(&format!(", shown to {}", listed(&args.suites)));
     }
-    replay.push_str(&format!(" --part {part}/{of}"));
-    (format!("{name}, part {part} of {of}"), replay)
+    let (part, of) = args.part;
+    if of > 1 {
+        name.push_str(&format!(", part {part} of {of}"));
+        replay.push_str(&format!(" --part {part}/{of}"));
+    }
+    replay.push_str(&words("suite", &args.suites));
+    replay.push_str(&words("only", &args.only));
+    (name, replay)
 }
 
 /// Without a bug every suite passes, or its verdicts say nothing.
@@ -179,6 +193,9 @@ fn check(workshop: &Workshop, plan: &[(Vec<&'static Suite>, Patch)]) -> Result<(
             }
             Verdict::Convicted(test) => {
                 return Err(format!("{} fails without any bug: {test}", suite.name));
+            }
+            Verdict::Hung(limit) => {
+                return Err(format!("{} takes more than {} s", suite.name, limit.as_secs()));
             }
         }
     }
@@ -206,6 +223,7 @@ fn show(
         match &verdict {
             Verdict::Convicted(test) => println!("  {} convicts: {test} ({seconds} s)", suite.name),
             Verdict::Passed => println!("  {} passes ({seconds} s)", suite.name),
+            Verdict::Hung(_) => println!("  {} has no end ({seconds} s)", suite.name),
         }
         verdicts.insert(suite.name, verdict);
     }
@@ -216,8 +234,23 @@ fn show(
 mod tests {
     use std::path::Path;
 
-    use super::{Tree, prepare};
+    use super::{Args, Tree, describe, prepare};
     use crate::patch::Patch;
+
+    #[test]
+    fn a_run_is_told_from_others_and_can_be_done_again() {
+        for (line, expected) in [
+            ("", "each with its suite"),
+            ("--all --part 2/5", "every bug, every suite, part 2 of 5"),
+            ("--rotate 3 --seed 7", "a few in rotation"),
+            ("--suite memory --only a --only b", "a, b, shown to memory"),
+        ] {
+            let words = line.split_whitespace().map(str::to_owned);
+            let (name, replay) = describe(&Args::parse(words).unwrap());
+            assert_eq!(name, expected);
+            assert_eq!(replay, format!("target/debug/planted {line}").trim_end());
+        }
+    }
 
     #[test]
     fn a_bug_that_does_not_apply_is_told() {

@@ -26,8 +26,10 @@ impl Table {
     /// The bugs that no suite convicted, or not every one that has to.
     pub(crate) fn survivors(&self) -> Vec<&str> {
         let rows = self.rows.iter().filter(|(patch, verdicts)| {
-            let passed = |name: &String| verdicts.get(name.as_str()) == Some(&Verdict::Passed);
-            first(verdicts).is_none() || patch.expect.iter().any(passed)
+            let missed = |name: &String| {
+                matches!(verdicts.get(name.as_str()), Some(Verdict::Passed | Verdict::Hung(_)))
+            };
+            first(verdicts).is_none() || patch.expect.iter().any(missed)
         });
         rows.map(|(patch, _)| patch.name.as_str()).collect()
     }
@@ -47,6 +49,7 @@ impl Table {
                 let word = match verdicts.get(suite) {
                     Some(Verdict::Convicted(_)) => "convicts",
                     Some(Verdict::Passed) => "passes",
+                    Some(Verdict::Hung(_)) => "no end",
                     None => "",
                 };
                 let _ = write!(text, " {word} |");
@@ -70,6 +73,7 @@ fn first<'a>(verdicts: &'a BTreeMap<&'static str, Verdict>) -> Option<&'a str> {
 mod tests {
     use std::collections::BTreeMap;
     use std::path::PathBuf;
+    use std::time::Duration;
 
     use super::{Patch, Table, Verdict};
 
@@ -93,6 +97,10 @@ mod tests {
         let seen = Verdict::Convicted("a::b".to_owned());
         missed.add(patch("lock"), BTreeMap::from([("rules", seen), ("memory", Verdict::Passed)]));
         assert_eq!(missed.survivors(), ["lock"], "not by the suite that has to");
+        let mut slow = Table::default();
+        let hung = Verdict::Hung(Duration::from_secs(600));
+        slow.add(patch("lock"), BTreeMap::from([("memory", hung)]));
+        assert_eq!(slow.survivors(), ["lock"], "a slow machine is no verdict");
         let expected = "\
             | guard | planted bug | rules | memory | seen by |\n\
             | --- | --- | --- | --- | --- |\n\
