@@ -8,7 +8,6 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use drop_core::Clock;
 
 use crate::app::App;
 use crate::error::Problem;
@@ -64,7 +63,7 @@ async fn serve(mut socket: WebSocket, live: Arc<Live>, filter: Filter, seat: Sea
     let mut subscription = Subscription::begin(live.clone(), filter, None);
     if let End::Close(code, reason) = talk(&mut socket, &live, &mut subscription, &seat).await {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        let _ = send(&mut socket, Message::Close(Some(frame)), &**live.clock()).await;
+        let _ = send(&mut socket, Message::Close(Some(frame)), &live).await;
     }
 }
 
@@ -100,13 +99,15 @@ async fn talk(
             },
             item = subscription.next() => match item {
                 None => return End::Close(close_code::AWAY, "the server is going away"),
-                Some(Item::First(snapshot)) => send(socket, Message::Text(snapshot.ws()), &**clock).await,
+                Some(Item::First(snapshot)) => {
+                    send(socket, Message::Text(snapshot.ws()), live).await
+                }
                 Some(Item::Again(snapshot)) => {
                     seat.resynced();
-                    send(socket, Message::Text(snapshot.ws()), &**clock).await
+                    send(socket, Message::Text(snapshot.ws()), live).await
                 }
                 Some(Item::Event(written)) => {
-                    send(socket, Message::Text(written.ws.clone()), &**clock).await
+                    send(socket, Message::Text(written.ws.clone()), live).await
                 }
             },
             () = &mut pause => {
@@ -115,7 +116,7 @@ async fn talk(
                 }
                 (heard, said) = (false, 0);
                 pause = clock.sleep(PING_EVERY);
-                send(socket, Message::Ping(bytes::Bytes::new()), &**clock).await
+                send(socket, Message::Ping(bytes::Bytes::new()), live).await
             }
         };
         if sent.is_err() {
@@ -127,10 +128,10 @@ async fn talk(
 /// The client is gone, or takes nothing.
 struct NotSent;
 
-async fn send(socket: &mut WebSocket, message: Message, clock: &dyn Clock) -> Result<(), NotSent> {
+async fn send(socket: &mut WebSocket, message: Message, live: &Live) -> Result<(), NotSent> {
     tokio::select! {
         biased;
         sent = socket.send(message) => sent.map_err(|_| NotSent),
-        () = clock.sleep(SEND_WITHIN) => Err(NotSent),
+        () = live.clock().sleep(SEND_WITHIN) => Err(NotSent),
     }
 }
