@@ -1,19 +1,19 @@
 //! A store that misbehaves on demand.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex as Short, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, watch};
 
 use crate::error::StoreError;
 use crate::model::{DropId, DropSnapshot, NewDrop, ReservationId, Revision, Timestamp, Username};
 use crate::rules::{Applied, Audit, Batch, Change};
 use crate::store::{Deletion, DropPage, Due, Held, Page, Reading, Sale, Scope, Store};
 
-/// What the next [`Store::apply`] of a [`Faulty`] store does.
+/// What a call of a [`Faulty`] store does.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// Panics before its work.
@@ -22,10 +22,13 @@ pub enum Fault {
     Fail(StoreError),
     /// Does its work and loses the answer.
     LoseAnswer(StoreError),
+    /// Does its work once [`Faulty::fail_all`] has taken everything back.
+    Hang,
 }
 
 /// A store whose calls of [`Store::apply`] wait, fail or panic as planned, each once and in
-/// order; calls without a plan, and all other methods, go straight to the store within.
+/// order. Calls without a plan, and all other methods, do as [`Faulty::fail_all`] says, and else
+/// go straight to the store within.
 ///
 /// Clones share the plan.
 #[derive(Clone, Debug)]
@@ -37,11 +40,13 @@ pub struct Faulty {
 
 #[derive(Debug)]
 struct State {
-    plan: Mutex<VecDeque<Planned>>,
-    batches: Mutex<Vec<usize>>,
+    plan: Short<VecDeque<Planned>>,
+    batches: Short<Vec<usize>>,
     waiting: Semaphore,
     gate: Semaphore,
     looks: Semaphore,
+    all: watch::Sender<Option<Fault>>,
+    reads: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -55,11 +60,13 @@ impl Faulty {
     #[must_use]
     pub fn new(inner: Arc<dyn Store>) -> Self {
         let state = State {
-            plan: Mutex::new(VecDeque::new()),
-            batches: Mutex::new(Vec::new()),
+            plan: Short::new(VecDeque::new()),
+            batches: Short::new(Vec::new()),
             waiting: Semaphore::new(0),
             gate: Semaphore::new(0),
             looks: Semaphore::new(0),
+            all: watch::Sender::new(None),
+            reads: Arc::default(),
         };
         Self { inner, deaf: false, state: Arc::new(state) }
     }
@@ -83,6 +90,17 @@ impl Faulty {
     /// Has the next call without a plan wait for [`Faulty::let_go`], and then do `fault`.
     pub fn plan_wait_then(&self, fault: Fault) {
         lock(&self.state.plan).push_back(Planned { waits: true, fault: Some(fault) });
+    }
+
+    /// Has every call from now on meet `fault`, unless another is planned for it; `None` takes it
+    /// back. What workers read in the background goes on: deadlines, heads, changes, hints.
+    pub fn fail_all(&self, fault: Option<Fault>) {
+        self.state.all.send_replace(fault);
+    }
+
+    /// Keeps the snapshots of single drops waiting while the guard lives.
+    pub async fn hold_reads(&self) -> OwnedMutexGuard<()> {
+        self.state.reads.clone().lock_owned().await
     }
 
     /// Waits until a call waits; each call is told of once.
@@ -112,7 +130,39 @@ impl Faulty {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+impl State {
+    /// Does `work` as all calls are told to.
+    async fn as_told<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let fault = self.all.borrow().clone();
+        self.meet(fault, work).await
+    }
+
+    async fn meet<T>(
+        &self,
+        fault: Option<Fault>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match fault {
+            None => work.await,
+            Some(Fault::Panic) => panic!("a panic as planned"),
+            Some(Fault::Fail(error)) => Err(error),
+            Some(Fault::LoseAnswer(error)) => {
+                work.await?;
+                Err(error)
+            }
+            Some(Fault::Hang) => {
+                // The sender is here: it is not gone.
+                let _ = self.all.subscribe().wait_for(Option::is_none).await;
+                work.await
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Short<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -127,11 +177,11 @@ impl Store for Faulty {
     }
 
     async fn ready(&self) -> Result<Timestamp, StoreError> {
-        self.inner.ready().await
+        self.state.as_told(self.inner.ready()).await
     }
 
     async fn create_drop(&self, new: &NewDrop) -> Result<DropSnapshot, StoreError> {
-        self.inner.create_drop(new).await
+        self.state.as_told(self.inner.create_drop(new)).await
     }
 
     async fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
@@ -143,49 +193,49 @@ impl Store for Faulty {
                 permit.forget();
             }
         }
+        let work = self.inner.apply(batch);
         match planned.fault {
-            None => self.inner.apply(batch).await,
-            Some(Fault::Panic) => panic!("a panic as planned"),
-            Some(Fault::Fail(error)) => Err(error),
-            Some(Fault::LoseAnswer(error)) => {
-                self.inner.apply(batch).await?;
-                Err(error)
-            }
+            None => self.state.as_told(work).await,
+            planned => self.state.meet(planned, work).await,
         }
     }
 
     async fn delete_drop(&self, id: DropId, force: bool) -> Result<Deletion, StoreError> {
-        self.inner.delete_drop(id, force).await
+        self.state.as_told(self.inner.delete_drop(id, force)).await
     }
 
     async fn delete_user(&self, username: &Username) -> Result<Deletion, StoreError> {
-        self.inner.delete_user(username).await
+        self.state.as_told(self.inner.delete_user(username)).await
     }
 
     async fn drops_of(&self, username: &Username) -> Result<Vec<DropId>, StoreError> {
-        self.inner.drops_of(username).await
+        self.state.as_told(self.inner.drops_of(username)).await
     }
 
     async fn snapshot(&self, id: DropId) -> Result<Option<DropSnapshot>, StoreError> {
-        self.inner.snapshot(id).await
+        let read = async {
+            let _held = self.state.reads.lock().await;
+            self.inner.snapshot(id).await
+        };
+        self.state.as_told(read).await
     }
 
     async fn snapshots(&self, page: &DropPage) -> Result<Vec<DropSnapshot>, StoreError> {
-        let drops = self.inner.snapshots(page).await;
+        let drops = self.state.as_told(self.inner.snapshots(page)).await;
         self.state.looks.add_permits(1);
         drops
     }
 
     async fn reservation(&self, id: ReservationId) -> Result<Option<Reading>, StoreError> {
-        self.inner.reservation(id).await
+        self.state.as_told(self.inner.reservation(id)).await
     }
 
     async fn holds(&self, scope: &Scope, page: Page) -> Result<Vec<Held>, StoreError> {
-        self.inner.holds(scope, page).await
+        self.state.as_told(self.inner.holds(scope, page)).await
     }
 
     async fn purchases(&self, scope: &Scope, page: Page) -> Result<Vec<Sale>, StoreError> {
-        self.inner.purchases(scope, page).await
+        self.state.as_told(self.inner.purchases(scope, page)).await
     }
 
     async fn due(&self, limit: usize) -> Result<Due, StoreError> {
@@ -222,6 +272,6 @@ impl Store for Faulty {
     }
 
     async fn audit(&self, id: DropId) -> Result<Option<Audit>, StoreError> {
-        self.inner.audit(id).await
+        self.state.as_told(self.inner.audit(id)).await
     }
 }

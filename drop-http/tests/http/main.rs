@@ -1,6 +1,7 @@
 //! The wire contract, row by row, against the router with real sockets.
 
 mod abuse;
+mod amending;
 mod events;
 mod faults;
 mod hosting;
@@ -9,6 +10,7 @@ mod metrics;
 mod proof;
 mod protocol;
 mod purchases;
+mod reservations;
 mod seats;
 mod seller;
 mod shopper;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use drop_core::conformance::Fault;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use crate::faults::faulty_shop;
 use crate::support::{refused, shop, shop_with, soon};
 use crate::ws::Socket;
 
@@ -221,13 +223,10 @@ async fn a_slow_client_gets_the_newest_state_and_no_version_goes_back() {
 
 #[tokio::test]
 async fn newcomers_do_not_read_the_store() {
-    let clock = crate::support::clock();
-    let store = drop_store_memory::MemoryStore::with_clock(clock.clone());
-    let store = crate::faults::Faulty::new(store);
-    let shop = crate::support::shop_on(store.clone(), clock, |builder| builder);
+    let (shop, store) = faulty_shop(|builder| builder);
     let id = shop.plain(3).await;
     Socket::open(&shop, "/ws").await.event("snapshot").await;
-    store.fail(crate::faults::Fault::Panic);
+    store.fail_all(Some(Fault::Panic));
     for _ in 0..50 {
         let mut socket = Socket::open(&shop, "/ws").await;
         assert_eq!(socket.event("snapshot").await["drops"][0]["id"], id);
@@ -236,10 +235,7 @@ async fn newcomers_do_not_read_the_store() {
 
 #[tokio::test]
 async fn a_hub_that_fell_behind_gives_everybody_the_present_state() {
-    let clock = crate::support::clock();
-    let store = drop_store_memory::MemoryStore::with_clock(clock.clone());
-    let store = crate::faults::Faulty::new(store);
-    let shop = crate::support::shop_on(store.clone(), clock, |builder| builder);
+    let (shop, store) = faulty_shop(|builder| builder);
     let body = json!({
         "name": "Old", "price": 1, "totalStock": 9,
         "startsAt": "2025-01-01T00:00:00Z", "endsAt": "2025-02-01T00:00:00Z",
@@ -260,7 +256,7 @@ async fn a_hub_that_fell_behind_gives_everybody_the_present_state() {
         }
         socket.0.flush().await.unwrap();
     }
-    let slow = store.slow_reads.lock().await;
+    let slow = store.hold_reads().await;
     let old_id = drop_core::model::DropId::new(old).unwrap();
     let name = drop_core::model::DropName::new("Older").unwrap();
     let rename = drop_core::Amendment { name: Some(name), ..drop_core::Amendment::default() };
