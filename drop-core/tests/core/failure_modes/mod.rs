@@ -38,14 +38,39 @@ fn missing(workspace: &Path, name: &str) -> Option<String> {
     let Ok(text) = std::fs::read_to_string(workspace.join(file)) else {
         return Some(format!("there is no file {file}"));
     };
+    not_run(&text, function).map(|why| format!("{name} {why}"))
+}
+
+/// Why `function` is no test that runs wherever the tests of its file are; `None` where it is.
+fn not_run(text: &str, function: &str) -> Option<&'static str> {
     let Some((before, _)) = text.split_once(&format!("fn {function}(")) else {
-        return Some(format!("{file} has no {function}"));
+        return Some("is not there");
     };
-    // Between the function and what ends before it stands that it is a test.
-    let head = before.rsplit("\n}\n").next().unwrap_or(before);
-    let head = head.rsplit("    }\n").next().unwrap_or(head);
-    let is_test = head.contains("#[test]") || head.contains("#[tokio::test");
-    (!is_test).then(|| format!("{name} is no test"))
+    let (above, line) = before.rsplit_once('\n').unwrap_or(("", before));
+    if !line.split_whitespace().all(|word| ["pub", "async", "pub(crate)"].contains(&word)) {
+        return Some("is no function");
+    }
+    // What stands right above a function belongs to it: attributes, and its documentation.
+    let own = above.lines().rev().map(str::trim);
+    let own = own.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+    let attributes: Vec<&str> = own.filter(|line| line.starts_with("#[")).collect();
+    let any = |starts: &str| attributes.iter().any(|line| line.starts_with(starts));
+    if !any("#[test]") && !any("#[tokio::test") {
+        return Some("is no test");
+    }
+    if any("#[ignore") || any("#[cfg") || any("#[should_panic") {
+        return Some("is ignored, left out, or passes by failing");
+    }
+    // The modules around it are left out of what is no test, and of nothing else.
+    let mut lines = text.lines().map(str::trim).peekable();
+    while let Some(line) = lines.next() {
+        let around = lines.peek().is_some_and(|next| next.contains("mod ") && next.ends_with('{'));
+        let left_out = around && line.starts_with("#[cfg") && line != "#[cfg(test)]";
+        if left_out || line.starts_with("#![cfg") {
+            return Some("is in what may be left out");
+        }
+    }
+    None
 }
 
 #[test]
@@ -88,4 +113,29 @@ fn what_is_no_test_is_noticed() {
     }
     let this = "drop-core/tests/core/failure_modes/mod.rs::what_is_no_test_is_noticed";
     assert_eq!(missing(workspace, this), None);
+}
+
+/// A test that is never run shows nothing.
+#[test]
+fn a_test_that_is_left_out_is_noticed() {
+    let runs = "#[cfg(test)]\nmod tests {\n    /// Why.\n    #[test]\n    fn one() {}\n}\n";
+    assert_eq!(not_run(runs, "one"), None);
+    let late = "fn other() {}\n\n#[tokio::test(flavor = \"multi_thread\")]\nasync fn one() {}\n";
+    assert_eq!(not_run(late, "one"), None);
+    for text in [
+        "",
+        "fn one() {}\n",
+        "#[test]\nfn other() {}\n\nfn one() {}\n",
+        "// #[test]\nfn one() {}\n",
+        "#[test]\n// fn one() {}\n",
+        "#[test]\n#[ignore]\nfn one() {}\n",
+        "#[ignore = \"slow\"]\n#[test]\nfn one() {}\n",
+        "#[cfg(feature = \"slow\")]\n/// Why.\n#[test]\nfn one() {}\n",
+        "#[cfg_attr(unix, ignore)]\n#[test]\nfn one() {}\n",
+        "#[test]\n#[should_panic]\nfn one() {}\n",
+        "#![cfg(windows)]\n#[test]\nfn one() {}\n",
+        "#[cfg(windows)]\nmod tests {\n    #[test]\n    fn one() {}\n}\n",
+    ] {
+        assert!(not_run(text, "one").is_some(), "{text}");
+    }
 }

@@ -71,7 +71,10 @@ pub(super) const ABUSE: &[Mode] = &[
     ),
     (
         "slow headers",
-        &["examples/shop/tests/shop/lifecycle.rs::connections_that_never_ask_are_closed"],
+        &[
+            "examples/shop/tests/shop/lifecycle.rs::connections_that_never_ask_are_closed",
+            "examples/shop/tests/shop/lifecycle.rs::headers_that_drip_are_cut_off",
+        ],
     ),
     (
         "slow bodies, 64 MiB bodies",

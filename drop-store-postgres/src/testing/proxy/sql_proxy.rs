@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::super::ClusterError;
+use super::super::address::url;
 use super::board::Board;
 use super::gate::Gate;
 use super::link::Link;
@@ -45,6 +46,12 @@ impl SqlProxy {
     #[must_use]
     pub fn options(&self) -> PgConnectOptions {
         self.options.clone()
+    }
+
+    /// The same as an address, for another process.
+    #[must_use]
+    pub fn url(&self) -> String {
+        url(&self.options)
     }
 
     /// Has every step from now on judged by `judge`.

@@ -104,6 +104,37 @@ async fn connections_that_never_ask_are_closed() {
     }
 }
 
+/// A header that comes byte by byte and never ends: each byte gives it no more time.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_drip_are_cut_off() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let shop = Start::on("memory").run().await;
+    let address = shop.origin.trim_start_matches("http://").to_owned();
+    let (mut from, mut to) = TcpStream::connect(&address).await.unwrap().into_split();
+    let dripping = async {
+        let mut bytes =
+            b"GET / HTTP/1.1\r\nhost: shop\r\nslow: ".iter().chain(std::iter::repeat(&b'x'));
+        while let Some(byte) = bytes.next() {
+            if to.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut answer = Vec::new();
+    let cut = async {
+        tokio::select! {
+            // A reset is an end too.
+            _ = from.read_to_end(&mut answer) => {}
+            () = dripping => {}
+        }
+    };
+    tokio::time::timeout(PATIENCE, cut).await.expect("the connection is closed");
+    assert!(!answer.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(shop.api.get("/healthz").await.status, 200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_leave_room_for_requests() {
     let mut limited = Start::on("memory");

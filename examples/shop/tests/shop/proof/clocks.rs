@@ -211,30 +211,52 @@ async fn buyer(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faketime_on_the_database_jumping_while_running_is_never_oversold() {
-    const STOCK: u32 = 100_000;
     let report = Report::begin("clocks", "the database", REPLAY);
+    database_jumps(report, None).await;
+}
+
+/// Each time in opposite directions, so that they are never wrong alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn faketime_on_an_instance_and_the_database_both_jumping_is_never_oversold() {
+    let report = Report::begin("clocks", "an instance and the database", REPLAY);
+    database_jumps(report, Some(FakeTime::new())).await;
+}
+
+/// Sales on two instances while the database's clock jumps, and with it that of one of them.
+async fn database_jumps(report: Report, instance: Option<FakeTime>) {
+    const STOCK: u32 = 100_000;
     let clock = FakeTime::new();
+    let jump = |seconds: i64| {
+        clock.ahead(seconds);
+        if let Some(instance) = &instance {
+            instance.ahead(-seconds);
+        }
+    };
     let environment = clock.environment();
     let environment: Vec<_> =
         environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let cluster = Cluster::private_with(&[], &environment).await.unwrap();
     let database = cluster.database().await.unwrap();
-    let start = Start::on(&database.url()).quiet().with(&["--hold-seconds", "30"]);
-    let shops = [start.run().await, start.run().await];
+    let right = Start::on(&database.url()).quiet().with(&["--hold-seconds", "30"]);
+    let mut wrong = right.clone();
+    for (name, value) in instance.iter().flat_map(FakeTime::environment) {
+        wrong = wrong.set(name, &value);
+    }
+    let shops = [wrong.run().await, right.run().await];
     let drop_id = DropId::new(shops[0].api.plain_drop(STOCK).await).unwrap();
     let recorder = Recorder::new();
 
     // A hold is honoured while the time stands where it was, however far back the clock goes.
     let witness = Witness::new(shops[0].api.clone(), &recorder);
     let kept = witness.reserve(drop_id, "keeper").await.reservation().expect("a hold");
-    clock.ahead(-HOUR);
+    jump(-HOUR);
     assert_eq!(witness.purchase(kept, "keeper").await.status, Some(201));
     // And it is over once the store's time is past its end, however that came about.
     let lapsing = witness.reserve(drop_id, "lapsing").await.reservation().expect("a hold");
-    clock.ahead(2 * HOUR);
+    jump(2 * HOUR);
     assert_eq!(witness.purchase(lapsing, "lapsing").await.error, "RESERVATION_EXPIRED");
     // Not even if the clock goes back to where it was valid.
-    clock.ahead(0);
+    jump(0);
     assert_eq!(witness.purchase(lapsing, "lapsing").await.error, "RESERVATION_EXPIRED");
 
     let (over, bought) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -248,7 +270,7 @@ async fn faketime_on_the_database_jumping_while_running_is_never_oversold() {
     let jumps: &[i64] = &[HOUR, -HOUR, 0, 86_400, 300, -86_400, 10, 0];
     let rounds = if is_long() { 20 } else { 1 };
     for seconds in jumps.repeat(rounds) {
-        clock.ahead(seconds);
+        jump(seconds);
         // Sold on, before the next jump.
         let enough = bought.load(Ordering::SeqCst) + 10;
         let began = Instant::now();
@@ -269,7 +291,7 @@ async fn faketime_on_the_database_jumping_while_running_is_never_oversold() {
     let told = recorder.calls().into_iter();
     let told = told.filter(|call| matches!(call.answer, Answer::Purchased { .. })).count();
     report
-        .figure("jumps of the database's clock", &(jumps.len() * rounds))
+        .figure("jumps while running", &(jumps.len() * rounds))
         .figure("purchases acknowledged meanwhile", &told)
         .save();
 }

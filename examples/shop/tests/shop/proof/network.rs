@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use drop_core::conformance::history::{Answer, Recorder};
 use drop_core::conformance::{Report, is_long};
 use drop_core::model::{DropId, ReservationId};
+use drop_store_memory::FileStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -197,11 +198,28 @@ async fn run(store: &str) -> (Clients, DropId, usize) {
     (clients, drop_id, cuts)
 }
 
+fn begin(store: &str) -> Report {
+    let name = format!("client and app: cut, drip, black hole: {store}");
+    Report::begin("network", &name, REPLAY)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_drip_and_black_hole_between_client_and_app_exactly_once() {
-    let report = Report::begin("network", "client and app: cut, drip, black hole", REPLAY);
+    let report = begin("PostgreSQL");
     let database = database().await;
     let (clients, drop_id, cuts) = run(&database.url()).await;
     verdict(&clients.recorder, &database.connect().await.unwrap(), drop_id).await;
+    report.figure("requests cut at another byte each, then repeated", &cuts).save();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cut_drip_and_black_hole_between_client_and_app_exactly_once_file() {
+    let report = begin("file");
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = format!("file:{}", directory.path().display());
+    let (mut clients, drop_id, cuts) = run(&store).await;
+    clients.shop.process.kill().await;
+    let store = FileStore::open(directory.path()).expect("the file opens");
+    verdict(&clients.recorder, &store, drop_id).await;
     report.figure("requests cut at another byte each, then repeated", &cuts).save();
 }

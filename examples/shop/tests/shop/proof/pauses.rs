@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use drop_core::conformance::is_long;
 use drop_core::model::DropId;
-use drop_store_postgres::testing::Database;
+use drop_store_postgres::testing::{Database, SqlProxy, Verdict};
 use sqlx::{Connection, PgConnection};
 
 use super::crowd::Crowd;
@@ -136,4 +137,55 @@ async fn one_of_two_instances_stopped() {
     );
     let store = database.connect().await.expect("a store");
     conclude(run, vec![stopped, beside, apart], &drops, &store).await;
+}
+
+/// The instance's COMMIT is kept on its way while the instance is stopped, so that its session has
+/// the drop locked for certain: until the server ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_for_30_s_holding_a_lock() {
+    let test = "pauses::stopped_for_30_s_holding_a_lock";
+    // Its share is longer than a session may do nothing in a transaction, and not by much.
+    let stopped = Duration::from_secs(if is_long() { 30 } else { 6 });
+    let mut run = Run::begin("kills", "SIGSTOP with a lock held", test);
+    let database = database().await;
+    let mut watch = database.connection().await.expect("a connection");
+    let proxy = SqlProxy::before(&database.options()).await.expect("a proxy");
+    let at = |url: &str| start(url).quiet();
+    let (one, two) = (at(&proxy.url()).run().await, at(&database.url()).run().await);
+    let (at_one, at_two) = (door(&one, &run), door(&two, &run));
+    let mut drops = Drops::default();
+    let hot = drops.another(&two).await;
+    let mut gate = proxy.gate();
+    proxy.judge(|step| if step.is_commit() { Verdict::Hold } else { Verdict::Pass });
+    let asking = at_one.clone();
+    let asked = tokio::spawn(async move { asking.reserve(hot, "probe").await });
+    let commit = loop {
+        let held = gate.next().await.expect("the proxy is there");
+        if is_locked(&mut watch, hot).await {
+            break held;
+        }
+        // Another transaction's.
+        held.release();
+    };
+    one.process.signal("STOP").await;
+    assert!(is_locked(&mut watch, hot).await, "stopped without its lock");
+    let since = Instant::now();
+    let beside = Crowd::enter(&run, ("beside", CLIENTS), at_two, vec![hot]);
+    beside.hears(SOME).await;
+    let took = since.elapsed();
+    while since.elapsed() < stopped {
+        beside.hears(SOME).await;
+    }
+    one.process.signal("CONT").await;
+    proxy.pass();
+    // Its COMMIT comes to a session that is gone: whoever asked is told to ask again, and is served.
+    commit.release();
+    let told = asked.await.expect("it is answered");
+    assert_eq!(told.status, Some(503), "{told:?}");
+    let again = Crowd::enter(&run, ("again", CLIENTS), at_one, vec![hot]);
+    again.hears(SOME).await;
+    run.figure("stopped for", &format!("{} s", stopped.as_secs()));
+    run.figure("until the other instance sold the drop", &format!("{} ms", took.as_millis()));
+    let store = database.connect().await.expect("a store");
+    conclude(run, vec![beside, again], &drops, &store).await;
 }

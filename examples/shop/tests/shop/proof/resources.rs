@@ -38,11 +38,13 @@ async fn ready_again(shop: &Shop) -> Duration {
     began.elapsed()
 }
 
-/// A limit on answers, which a loaded machine may break for reasons of its own. Who waits behind
-/// a batch that fails waits twice the 2 s that a lock or a connection may take.
+/// A limit on answers, five times as wide in a share of CI: a loaded machine is slow for reasons
+/// of its own. Who waits behind a batch that fails waits twice the 2 s that a lock or a
+/// connection may take.
 fn assert_fast(what: &str, took: Duration, limit: Duration) {
     println!("{what}: {took:?}");
-    assert!(!is_long() || took <= limit, "{what} took {took:?}");
+    let limit = if is_long() { limit } else { limit * 5 };
+    assert!(took <= limit, "{what} took {took:?}");
 }
 
 /// Sells to 8 buyers while the disk is full and once it is not any more.
@@ -170,7 +172,12 @@ async fn disk_full_then_enlarged_under_postgres() {
     let report = begin("disk full, then enlarged: PostgreSQL");
     let cluster = Cluster::private(&[]).await.unwrap();
     let data = cluster.directory().unwrap().join("data");
-    let disk = SmallDisk::mount(ROOMY, &data).expect("a file system that may be mounted (root)");
+    // No limit on the size of files stands in for it: PostgreSQL takes that for another error
+    // than a full disk, and it is a full disk that must be told as 503.
+    let disk = SmallDisk::mount(ROOMY, &data).expect(
+        "this test needs root: it puts a database on a small file system of its own and makes \
+         that full, and nobody else may mount one",
+    );
     let database = cluster.database().await.unwrap();
     let mut seller = Session::open(&cluster.url());
     let place = format!("CREATE TABLESPACE small LOCATION '{}';", disk.path().display());
