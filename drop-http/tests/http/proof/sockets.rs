@@ -115,10 +115,11 @@ async fn a_thousand(server: Handle, clients: Handle) {
         p(999)
     );
     assert!(grown.is_none_or(|grown| grown < GROWTH), "grown by {grown:?} bytes");
-    if is_long() {
-        assert!(rate >= 0.95 * f64::from(CHANGES_A_SECOND), "{rate} changes a second");
-        assert!(p(990) <= 250, "the newest value takes {} ms at p99", p(990));
-    }
+    // What is promised; and in a share, on a machine that others use, a good part of it.
+    let (least, latest) =
+        if is_long() { (0.95 * f64::from(CHANGES_A_SECOND), 250) } else { (1000.0, 2000) };
+    assert!(rate >= least, "{rate} changes a second");
+    assert!(p(990) <= latest, "the newest value takes {} ms at p99", p(990));
     drop((storm, calm));
     report
         .figure("subscribers", &WATCHERS)

@@ -21,6 +21,9 @@ const DROPS: usize = 3;
 const CARELESS: [(&str, &str); 2] = [("synchronous_commit", "off"), ("wal_writer_delay", "10s")];
 /// Shops are back within this, where the machine is not shared with anything.
 const BACK: Duration = Duration::from_secs(2);
+/// And within this wherever tests run: far more than a loaded machine needs, and far less than
+/// something that has to time out first.
+const BACK_UNDER_LOAD: Duration = Duration::from_secs(10);
 
 /// Short enough that some holds lapse while their shop is down.
 pub(crate) fn start(store: &str) -> Start {
@@ -71,11 +74,12 @@ impl Returns {
         self.0.push(since.elapsed());
     }
 
-    /// Into the report; the limit is asserted where a run is long.
+    /// Into the report, within the limit: the promised one where a run is long.
     pub(crate) fn tell(&self, run: &mut Run, what: &str) {
         let longest = self.0.iter().max().copied().unwrap_or_default();
         run.figure(what, &format!("{} ms at most", longest.as_millis()));
-        assert!(!is_long() || longest <= BACK, "{what}: {longest:?}");
+        let limit = if is_long() { BACK } else { BACK_UNDER_LOAD };
+        assert!(longest <= limit, "{what}: {longest:?}");
     }
 }
 
