@@ -1,17 +1,21 @@
 //! A shop that goes by the machine's clock, on a real socket.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use drop_core::DropService;
-use drop_core::model::{DropId, DropSnapshot, DropTerms, NewDrop, Units};
+use drop_core::model::{DropId, DropSnapshot, DropTerms, NewDrop, Revision, Units};
+use drop_core::rules::Change;
+use drop_core::{DropService, Store};
 use drop_http::Builder;
 use drop_store_memory::MemoryStore;
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+use super::load::RECORDED;
 
 /// Plays a test, with threads for the server and for its clients apart from those of the test:
 /// a thousand clients in one queue with whoever makes the load would keep it from making any.
@@ -32,6 +36,7 @@ pub(super) struct Place {
     pub(super) service: DropService,
     pub(super) address: SocketAddr,
     pub(super) drop_id: DropId,
+    store: MemoryStore,
     router: Router,
     stop: CancellationToken,
 }
@@ -48,7 +53,10 @@ impl Place {
     }
 
     async fn opened(updates: usize, settings: impl FnOnce(Builder) -> Builder) -> Self {
-        let builder = DropService::builder(MemoryStore::new()).keep_changes(1000);
+        let store = MemoryStore::new();
+        // Of what is recorded nothing is trimmed before it is judged.
+        let keep = u32::try_from(2 * RECORDED).unwrap();
+        let builder = DropService::builder(store.clone()).keep_changes(keep);
         let (service, workers) = builder.subscriber_capacity(updates).build();
         let (router, hub) = settings(drop_http::builder(service.clone())).build();
         let stop = CancellationToken::new();
@@ -64,11 +72,16 @@ impl Place {
         let address = listener.local_addr().unwrap();
         let service_of = router.clone().into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service_of).await });
-        Self { service, address, drop_id, router, stop }
+        Self { service, address, drop_id, store, router, stop }
     }
 
     pub(super) async fn snapshot(&self) -> DropSnapshot {
         self.service.drop_snapshot(self.drop_id).await.unwrap().unwrap()
+    }
+
+    /// Every change of the drop, from its creation.
+    pub(super) async fn feed(&self) -> Vec<Arc<Change>> {
+        self.store.changes(self.drop_id, Revision::ZERO, usize::MAX).await.unwrap()
     }
 
     /// The drop as REST shows it.

@@ -18,8 +18,10 @@ const WATCHERS: usize = 1000;
 const SILENT: usize = 100;
 const STORM: usize = 500;
 const CHANGES_A_SECOND: u32 = 10_000;
-/// What the process may grow by while it is under load.
-const GROWTH: u64 = 256 << 20;
+/// What the process may grow by while it is under load. Frames are shared, so a hundred who take
+/// nothing are owed no more than one; what is counted here is mostly the test's own: its clients,
+/// its history and the feed that it is held against.
+const GROWTH: u64 = 64 << 20;
 
 /// The kinds of those who read: mostly WebSocket, some of each other kind.
 fn kind(index: usize) -> Kind {
@@ -67,15 +69,15 @@ async fn a_thousand(server: Handle, clients: Handle) {
     until("the present state", || seen.iter().all(|seen| seen.version() > 0)).await;
     let before = memory();
 
-    let loading =
-        async { load::run(&place.service, place.drop_id, changes, CHANGES_A_SECOND, &log).await };
+    let loading = load::run(&place, changes, CHANGES_A_SECOND, &log);
     let storming = async {
         // In the middle of it, five hundred break off and come back at once.
         let half = u64::try_from(changes / 2).unwrap();
         until("half of the changes", || log.age(half).is_some()).await;
         storm.send(1).unwrap();
     };
-    let (rate, ()) = futures::join!(loading, storming);
+    let (made, ()) = futures::join!(loading, storming);
+    let rate = made.rate;
 
     let newest = place.snapshot().await.revision.get();
     assert_eq!(newest, u64::try_from(changes).unwrap() + 1, "one revision for each change");
@@ -90,6 +92,7 @@ async fn a_thousand(server: Handle, clients: Handle) {
         assert_eq!(seen.wrong(), Vec::<String>::new(), "{:?}", kind(index));
         assert_eq!((seen.version(), seen.counts()), (newest, truth), "{:?}", kind(index));
     }
+    assert_eq!(made.violations(), Vec::<String>::new());
     // Whoever says where he was goes on from there, unless the hub itself has missed something.
     let resumed: usize = seen.iter().map(|seen| seen.has_resumed()).sum();
     // Those who took nothing: some begin to read. All the same they are given the newest soon,
@@ -117,7 +120,7 @@ async fn a_thousand(server: Handle, clients: Handle) {
     assert!(grown.is_none_or(|grown| grown < GROWTH), "grown by {grown:?} bytes");
     // What is promised; and in a share, on a machine that others use, a good part of it.
     let (least, latest) =
-        if is_long() { (0.95 * f64::from(CHANGES_A_SECOND), 250) } else { (1000.0, 2000) };
+        if is_long() { (0.95 * f64::from(CHANGES_A_SECOND), 250) } else { (1000.0, 5000) };
     assert!(rate >= least, "{rate} changes a second");
     assert!(p(990) <= latest, "the newest value takes {} ms at p99", p(990));
     drop((storm, calm));
@@ -133,6 +136,7 @@ async fn a_thousand(server: Handle, clients: Handle) {
             &format!("{} / {} / {}", p(500), p(990), p(999)),
         )
         .figure("all converged after, ms", &converged.as_millis())
+        .figure("seller's calls in the history", &made.calls.len())
         .figure("memory grown, MiB", &grown.map_or(0, |grown| grown >> 20))
         .save();
 }
@@ -157,8 +161,9 @@ async fn a_hundred(server: Handle, _: Handle) {
         silent.push(Silent::connect(place.address).await);
     }
     let before = memory();
-    let rate = load::run(&place.service, place.drop_id, changes, u32::MAX, &log).await;
-    let after = memory();
+    let made = load::run(&place, changes, u32::MAX, &log).await;
+    let (rate, after) = (made.rate, memory());
+    assert_eq!(made.violations(), Vec::<String>::new());
     let newest = place.snapshot().await.revision.get();
     let mut most = 0;
     for (index, silent) in silent.into_iter().enumerate() {
@@ -179,6 +184,7 @@ async fn a_hundred(server: Handle, _: Handle) {
         .figure("never read", &SILENT)
         .figure("frames told, each to all", &changes)
         .figure("most frames that one was given afterwards", &most)
+        .figure("seller's calls in the history", &made.calls.len())
         .figure("memory grown, MiB", &grown.map_or(0, |grown| grown >> 20))
         .save();
 }

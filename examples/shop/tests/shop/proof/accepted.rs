@@ -50,7 +50,7 @@ impl Accepted {
         let (head, body) = said.split_once("\r\n\r\n").expect("an answer with a head");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         let body = serde_json::from_str(body).expect("an answer with a whole body");
-        let answer = Answer { status: status.expect("a status"), body };
+        let answer = Answer { status: status.expect("a status"), body, retry_after: None };
         self.witness.end_reserve(self.ticket, answer)
     }
 }

@@ -10,6 +10,7 @@ mod crowd;
 mod deadline;
 mod differential;
 mod herd;
+mod injected;
 mod inside;
 mod kills;
 mod late;

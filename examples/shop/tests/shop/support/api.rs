@@ -11,11 +11,12 @@ pub(crate) struct Api {
     key: String,
 }
 
-/// Status and body of an answer.
+/// Status and body of an answer, and when to come back.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
+    pub(crate) retry_after: Option<String>,
 }
 
 impl Api {
@@ -44,8 +45,11 @@ impl Api {
         }
         let response = request.send().await?;
         let status = response.status().as_u16();
+        let retry_after = response.headers().get("retry-after");
+        let retry_after = retry_after.map(|value| value.to_str().expect("text").to_owned());
         let text = response.text().await?;
-        Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Ok(Answer { status, body, retry_after })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
