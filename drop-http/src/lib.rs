@@ -36,7 +36,9 @@
 //! fallback there.)
 //!
 //! Serve with `into_make_service_with_connect_info::<SocketAddr>()`, or rate limits know no
-//! addresses; and with a server that has a timeout for headers, which `axum::serve` has not.
+//! addresses; and with a server that has a timeout for headers, and one for writes that are not
+//! taken, which `axum::serve` has not: a client that reads none of its server-sent events keeps
+//! its seat until its connection ends, and only a server can end that.
 //!
 //! # Routes
 //! | route | who | what |

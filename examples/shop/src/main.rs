@@ -6,6 +6,7 @@ mod page;
 mod serve;
 mod settings;
 mod stores;
+mod taken;
 
 use std::error::Error;
 use std::io::Write;

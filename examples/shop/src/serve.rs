@@ -20,10 +20,14 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::counted::Counted;
+use crate::taken::Taken;
 
 /// A request's headers must be here in so long after its connection is open or idle, or the
 /// connection is closed.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client that takes nothing of what it is sent for so long is cut, and frees its seat: it may be
+/// reading events. WebSockets have the same bound of their own.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 /// At the end, connections get so long to finish what they began.
 const GRACE: Duration = Duration::from_secs(10);
 /// After a failed accept (no file descriptor left, usually) there is a pause.
@@ -64,7 +68,8 @@ pub(crate) async fn serve(
             router.clone().oneshot(request.map(Body::new))
         });
         let service = TowerToHyperService::new(service);
-        let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let io = TokioIo::new(Taken::new(stream, TAKEN_WITHIN));
+        let connection = builder.serve_connection(io, service).with_upgrades();
         let stop = stop.clone();
         open.spawn(async move {
             let mut connection = pin!(connection);

@@ -135,6 +135,41 @@ async fn headers_that_drip_are_cut_off() {
     assert_eq!(shop.api.get("/healthz").await.status, 200);
 }
 
+/// A client that asks for events and reads none: once its buffers are full it has 30 seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_nobody_takes_are_cut_off() {
+    use tokio::io::AsyncWriteExt;
+    let shop = Start::on("memory").run().await;
+    let address = shop.origin.trim_start_matches("http://").parse().unwrap();
+    let small = tokio::net::TcpSocket::new_v4().unwrap();
+    small.set_recv_buffer_size(4096).unwrap();
+    let mut silent = small.connect(address).await.unwrap();
+    silent.write_all(b"GET /api/events HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();
+    let seats = async || {
+        let metrics = shop.api.get("/metrics").await.body;
+        let metrics = metrics.as_str().unwrap().to_owned();
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("drop_http_sockets") && line.contains("sse"));
+        line.and_then(|line| line.rsplit_once(' ')).map_or(0, |(_, seats)| seats.parse().unwrap())
+    };
+    let until = async |count: u32| {
+        while seats().await != count {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, until(1)).await.expect("a seat");
+    // Far more than the buffers of a connection hold: each drop is told of with its sizes.
+    let size = |n| json!({"name": format!("{n:060}"), "totalStock": 1});
+    let body =
+        json!({"name": "Wide", "price": 1, "variants": (0..100).map(size).collect::<Vec<_>>()});
+    for _ in 0..600 {
+        shop.api.create_drop(body.clone()).await;
+    }
+    tokio::time::timeout(PATIENCE, until(0)).await.expect("the seat is free");
+    drop(silent);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_leave_room_for_requests() {
     let mut limited = Start::on("memory");
