@@ -13,10 +13,11 @@ pub type Cause = Arc<dyn Error + Send + Sync + 'static>;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Others held the drop's lock, or kept writing it, longer than bounded retries last.
+    /// Others kept undoing what was to be written, longer than bounded retries last.
     #[error("the drop is contended")]
     Contended(#[source] Cause),
-    /// The store cannot be reached or has no room for the request now; nothing was written.
+    /// The store cannot be reached, has no room for the request now, or did not get the drop's
+    /// lock in time; nothing was written. It says nothing of other drops.
     #[error("the store is unavailable")]
     Unavailable(#[source] Cause),
     /// The commit was sent and its answer lost: it may have happened. Repeating the request

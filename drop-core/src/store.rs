@@ -97,8 +97,8 @@ pub enum Deletion {
 /// - **lock, load, decide, write, commit.** [`Store::apply`] takes the drop's lock, loads the
 ///   [`Ledger`](crate::rules::Ledger) as its documentation says, calls
 ///   [`decide`](crate::rules::decide), writes the change and commits, and only then answers.
-///   A second `apply` on the same drop, from this instance or any other, waits or is
-///   [`StoreError::Contended`]; no other drop's lock is taken.
+///   A second `apply` on the same drop, from this instance or any other, waits, and
+///   not for long: then it is [`StoreError::Unavailable`]. No other drop's lock is taken.
 /// - **read nothing that a lock protects before the lock is held**, the time included.
 /// - **raise the revision by exactly one** per written change, and keep the change in the
 ///   feed in the same commit. A batch without a change writes nothing.

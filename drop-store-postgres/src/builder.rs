@@ -55,6 +55,9 @@ impl PostgresBuilder {
     /// A connection that was idle for so long is tried before it is used. One that dies
     /// earlier is noticed by its first message, which is sent again on another.
     const TRUSTED: Duration = Duration::from_secs(1);
+    /// How long a lock is waited for. Who queues behind a batch that waits in vain waits twice,
+    /// and is to be told within 2 s.
+    const LOCK: Duration = Duration::from_millis(800);
 
     fn from_url(url: &str) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)
@@ -69,7 +72,7 @@ impl PostgresBuilder {
             pool_size: 10,
             acquire_timeout: Duration::from_secs(2),
             patience: Patience {
-                lock: Duration::from_secs(2),
+                lock: Self::LOCK,
                 answer: Duration::from_secs(10),
                 idle: Duration::from_secs(5),
             },
@@ -90,8 +93,12 @@ impl PostgresBuilder {
         self
     }
 
-    /// How long to wait for a drop's lock: 2 s unless set. Then the call is
-    /// [`StoreError::Contended`].
+    /// How long to wait for a lock: 800 ms unless set. Then the call is
+    /// [`StoreError::Unavailable`].
+    ///
+    /// A caller whose drop has a batch in flight already waits for that one's lock and then for
+    /// its own: for twice as long, at most. Where several instances wait for one row, PostgreSQL
+    /// has them wait for each other first, and counts that as a wait of its own.
     pub const fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.patience.lock = timeout;
         self
@@ -175,4 +182,18 @@ fn statements(options: &PgConnectOptions) -> usize {
     let mut pairs = url.query_pairs();
     let capacity = pairs.find(|(name, _)| name == "statement-cache-capacity");
     capacity.and_then(|(_, capacity)| capacity.parse().ok()).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::store::PostgresStore;
+
+    #[test]
+    fn who_waits_for_a_lock_twice_is_told_within_two_seconds() {
+        let builder = PostgresStore::builder("postgres://shop@localhost/shop").unwrap();
+        assert!(builder.patience.lock * 2 < Duration::from_secs(2));
+        assert!(builder.patience.lock < builder.patience.answer);
+    }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     Stale(Cause),
     /// A user of the batch is deleted, although this instance still knew it.
     UserGone(Cause),
+    /// Somebody kept a lock for longer than it is waited for.
+    Locked(Cause),
     /// Running it again would not help.
     Final(StoreError),
 }
@@ -39,7 +41,7 @@ impl Fault {
             (_, Phase::Committing) => Self::Final(StoreError::Unknown(cause)),
             (Kind::Lost, Phase::Opening) => Self::Stale(cause),
             (Kind::Lost | Kind::NoRoom, _) => Self::Final(StoreError::Unavailable(cause)),
-            (Kind::Locked, _) => Self::Final(StoreError::Contended(cause)),
+            (Kind::Locked, _) => Self::Locked(cause),
             (Kind::Other, _) => Self::Final(StoreError::Backend(cause)),
         }
     }
@@ -58,7 +60,8 @@ impl Fault {
             self,
             Self::Conflict(_)
                 | Self::UserGone(_)
-                | Self::Final(StoreError::Contended(_) | StoreError::Corrupt(_))
+                | Self::Locked(_)
+                | Self::Final(StoreError::Corrupt(_))
         )
     }
 }
@@ -74,7 +77,7 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Conflict(cause) | Fault::UserGone(cause) => Self::Contended(cause),
-            Fault::Stale(cause) => Self::Unavailable(cause),
+            Fault::Stale(cause) | Fault::Locked(cause) => Self::Unavailable(cause),
             Fault::Final(error) => error,
         }
     }
@@ -152,8 +155,12 @@ mod tests {
         assert_eq!(kind("23514"), Kind::Contradiction);
         assert_eq!(kind("23503"), Kind::Contradiction);
         assert_eq!(Kind::of_sqlstate("23503", Some("reservations_user")), Kind::UserGone);
-        assert_eq!(kind("57P01"), Kind::Lost);
-        assert_eq!(kind("08006"), Kind::Lost);
+        for code in ["XX001", "XX002"] {
+            assert_eq!(kind(code), Kind::Contradiction, "{code}");
+        }
+        for code in ["57P01", "57P02", "57P05", "25P02", "25P03", "08006"] {
+            assert_eq!(kind(code), Kind::Lost, "{code}");
+        }
         for code in ["57P03", "57014", "53300", "53100", "25006", "58030"] {
             assert_eq!(kind(code), Kind::NoRoom, "{code}");
         }

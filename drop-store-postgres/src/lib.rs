@@ -58,7 +58,7 @@
 //! | what | becomes |
 //! | --- | --- |
 //! | 40001, 40P01 | run again, 5 times in all; then `Contended` |
-//! | 55P03, the lock was not had in time | `Contended` at once: the caller has waited already |
+//! | 55P03, the lock was not had in time | `Unavailable` at once: the caller has waited already |
 //! | 23503 on a user who is deleted meanwhile | run again with the user made anew; then `Contended` |
 //! | other 23xxx, XX001, XX002 | `Corrupt` |
 //! | a connection that died in the pool | another one, as often as the pool is large |

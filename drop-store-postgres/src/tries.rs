@@ -35,7 +35,7 @@ impl Tries {
         let (count, limit) = match &fault {
             Fault::Conflict(_) | Fault::UserGone(_) => (&mut self.conflicts, Self::CONFLICTS),
             Fault::Stale(_) => (&mut self.stale, self.stale_limit),
-            Fault::Final(_) => return Err(fault.into()),
+            Fault::Locked(_) | Fault::Final(_) => return Err(fault.into()),
         };
         *count = count.saturating_add(1);
         if *count >= limit {

@@ -108,7 +108,7 @@ axis! {
         UnknownNotDone = 4 "unknown, not done",
         /// The store cannot be reached.
         Unavailable = 5 "unavailable",
-        /// The drop's lock is not to be had.
+        /// Others keep writing the drop.
         Contended = 6 "contended",
         /// The store panics before it has done anything.
         PanicBefore = 7 "panic before the commit",

@@ -28,7 +28,7 @@ const DROPS: u64 = 2;
 const ERRORS: [(&str, Fault, usize); 6] = [
     ("40001", Fault::Contended, 5),
     ("40P01", Fault::Contended, 5),
-    ("55P03", Fault::Contended, 1),
+    ("55P03", Fault::Unavailable, 1),
     ("57P01", Fault::Unavailable, 4), // the pool's connections may all have died, and one more
     ("53300", Fault::Unavailable, 1),
     ("53100", Fault::Unavailable, 1),

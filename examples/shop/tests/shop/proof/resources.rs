@@ -39,8 +39,8 @@ async fn ready_again(shop: &Shop) -> Duration {
 }
 
 /// A limit on answers, five times as wide in a share of CI: a loaded machine is slow for reasons
-/// of its own. Who waits behind a batch that fails waits twice the 2 s that a lock or a
-/// connection may take.
+/// of its own. Who waits behind a batch that fails waits twice what a lock (800 ms) or a
+/// connection (2 s) may take.
 fn assert_fast(what: &str, took: Duration, limit: Duration) {
     println!("{what}: {took:?}");
     let limit = if is_long() { limit } else { limit * 5 };
@@ -334,6 +334,7 @@ async fn an_outsider_holding_the_drop_row() {
             sold += 1;
         }
         assert_eq!(witness.read(locked).await.status, Some(200));
+        assert_eq!(shop.api.get("/readyz").await.status, 200, "one drop is not the store");
     }
     assert!(counts.refused() > 0, "nobody noticed");
     assert_eq!(unaffected.refused(), 0, "another drop was affected");
@@ -345,6 +346,9 @@ async fn an_outsider_holding_the_drop_row() {
     for drop_id in [locked, other] {
         verdict(&recorder, &store, drop_id).await;
     }
-    assert_fast("a refusal of the locked drop", counts.slowest_refusal(), Duration::from_secs(5));
+    // Twice the wait for a lock, and on any machine not until the outsider has gone.
+    let slowest = counts.slowest_refusal();
+    assert!(slowest < Duration::from_secs(10), "a refusal took {slowest:?}");
+    assert_fast("a refusal of the locked drop", slowest, Duration::from_millis(2500));
     save(report, &counts, back);
 }

@@ -30,7 +30,7 @@ struct Inner {
 }
 
 impl Counts {
-    /// Answers that said to come back: 503, and 409 from a drop that others keep locked.
+    /// Answers that said to come back: 503, also from a drop that others keep locked.
     pub(crate) fn refused(&self) -> u64 {
         self.inner.refused.load(Ordering::SeqCst)
     }
@@ -63,7 +63,7 @@ impl Counts {
                 inner.broken.fetch_add(1, Ordering::SeqCst);
                 true
             }
-            (Some(503), "BUSY") | (Some(409), "CONCURRENT_UPDATE") => {
+            (Some(503), "BUSY") => {
                 let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
                 inner.slowest_refusal_micros.fetch_max(took, Ordering::SeqCst);
                 inner.refused.fetch_add(1, Ordering::SeqCst);
