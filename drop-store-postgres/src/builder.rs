@@ -22,6 +22,9 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`StoreError`] when the server cannot be reached or refuses a migration.
+    ///
+    /// # Cancel safety
+    /// As [`PostgresBuilder::connect`].
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::builder(url)?.connect().await
     }
@@ -104,7 +107,8 @@ impl PostgresBuilder {
         self
     }
 
-    /// How long to wait for any one answer of the server, 10 s unless set; it should be
+    /// How long to wait for any one answer of the server, except to a migration: 10 s unless
+    /// set. It should be
     /// longer than the lock timeout. Then the connection is given up, and the call is
     /// [`StoreError::Unavailable`], or [`StoreError::Unknown`] if it was a commit.
     pub const fn answer_timeout(mut self, timeout: Duration) -> Self {
@@ -130,12 +134,15 @@ impl PostgresBuilder {
         self
     }
 
-    /// Brings the schema up to date and opens the store.
+    /// Brings the schema up to date, as [`PostgresBuilder::migrate`] does, and opens the store.
     ///
     /// # Errors
     /// [`StoreError`] when the server cannot be reached or refuses a migration.
+    ///
+    /// # Cancel safety
+    /// As [`PostgresBuilder::migrate`]; nothing stays open.
     pub async fn connect(self) -> Result<PostgresStore, StoreError> {
-        schema::migrate(&self.options).await?;
+        self.migrate().await?;
         self.connect_unmigrated().await
     }
 
@@ -144,6 +151,9 @@ impl PostgresBuilder {
     ///
     /// # Errors
     /// [`StoreError`] when the server cannot be reached.
+    ///
+    /// # Cancel safety
+    /// Nothing stays open.
     pub async fn connect_unmigrated(self) -> Result<PostgresStore, StoreError> {
         let pool = PgPoolOptions::new()
             .max_connections(self.pool_size)
@@ -167,12 +177,18 @@ impl PostgresBuilder {
 
     /// Brings the schema up to date, and opens nothing.
     ///
-    /// Two instances that do so at once wait for each other.
+    /// Two instances that do so at once wait for each other. Reaching the server, and seeing
+    /// what there is to do, take no longer than the answer timeout each; the migrations take
+    /// what they take, on large tables long.
     ///
     /// # Errors
     /// [`StoreError`] when the server cannot be reached or refuses a migration.
+    ///
+    /// # Cancel safety
+    /// The server may finish the migration that it is at, or undo it; it does no other. To
+    /// repeat this does the rest.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        schema::migrate(&self.options).await
+        schema::migrate(&self.options, self.patience.answer).await
     }
 }
 

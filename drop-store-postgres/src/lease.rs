@@ -53,7 +53,8 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         let Ok(runtime) = Handle::try_current() else {
-            // Without a runtime nothing can be sent: closing the socket rolls back as well.
+            // Without a runtime nothing can be sent: closing the socket rolls back as well. This
+            // is where that is seen to, also for what gives up a lease to have it so.
             drop(connection.detach());
             return;
         };

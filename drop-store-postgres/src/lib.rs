@@ -65,8 +65,8 @@
 //! | no connection, a cut one, a silent server, 08, 53, 57, 58, 25006 | `Unavailable`; nothing is written |
 //! | any of these, or no answer, once COMMIT was sent | `Unknown` |
 //!
-//! Nothing waits without a bound: not an answer, not the sign of life that the pool asks of a
-//! connection that comes back to it, not a listener. Where the network swallows a connection,
+//! Nothing but a migration waits without a bound: not the start, not an answer, not the sign of
+//! life that the pool asks of a connection that comes back to it, not a listener. Where the network swallows a connection,
 //! its place in the pool is free again within the answer timeout, and the server ends what was
 //! open on it within the idle timeout.
 //!

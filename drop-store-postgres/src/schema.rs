@@ -1,12 +1,14 @@
 //! The schema, and the migrations that make it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use drop_core::StoreError;
 use drop_core::model::Timestamp;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
 use crate::decode::{self, get, sound};
 use crate::fault::{Fault, Phase};
@@ -34,16 +36,23 @@ fn migrator() -> Migrator {
 ///
 /// On a connection of its own, which is closed afterwards: the lock that keeps a second
 /// instance waiting belongs to the session, and is not given back when a migration fails.
-pub(crate) async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
-    let connected = PgConnection::connect_with(options).await;
+/// Whatever the server is asked is to be answered within `patience`, but not the migrations:
+/// they take as long as the tables are large, or another instance is at them.
+pub(crate) async fn migrate(
+    options: &PgConnectOptions,
+    patience: Duration,
+) -> Result<(), StoreError> {
+    let connected = timeout(patience, PgConnection::connect_with(options)).await;
+    let connected = connected.map_err(|_| Fault::silent(Phase::Working))?;
     let mut connection = connected.map_err(|error| Fault::new(error, Phase::Working))?;
-    if is_current(&mut connection).await {
-        let _ = connection.close().await;
-        return Ok(());
-    }
-    let migrated = migrator().run_direct(None, &mut connection, false).await;
+    let is_current = timeout(patience, is_current(&mut connection)).await;
+    // A connection that says nothing is given up, without a farewell.
+    let migrated = match is_current.map_err(|_| Fault::silent(Phase::Working))? {
+        true => Ok(()),
+        false => migrator().run_direct(None, &mut connection, false).await,
+    };
     // The schema is what it is now, whether or not the server hears the farewell.
-    let _ = connection.close().await;
+    let _ = timeout(patience, connection.close()).await;
     migrated.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             Fault::new(error, Phase::Working).into()

@@ -47,14 +47,15 @@ async fn try_create(server: &Server, new: &NewDrop) -> Result<DropSnapshot, Faul
     let query = write::bind_terms(sqlx::query(sql::CREATE).bind(id.get()), new.terms())?
         .bind(i64::from(first.stock().total()))
         .bind(first.as_of.to_chrono());
-    transaction.execute(query).await?;
-    transaction.execute(write::add_variants(&first, 0)).await?;
+    write::agree("drops", transaction.execute(query).await?, 1)?;
+    let added = transaction.execute(write::add_variants(&first, 0)).await?;
+    write::agree("new variants", added, first.variants.len())?;
     let query = sqlx::query(sql::APPEND)
         .bind(id.get())
         .bind(write::revision(&first)?)
         .bind(first.as_of.to_chrono())
         .bind(write::facts(&first)?);
-    transaction.execute(query).await?;
+    write::agree("changes", transaction.execute(query).await?, 1)?;
     transaction.commit().await?;
     Ok(DropSnapshot {
         id,

@@ -33,16 +33,26 @@ struct Inner {
 }
 
 impl PostgresStore {
-    /// Brings the schema up to date. [`PostgresStore::connect`] does so as well.
+    /// Brings the schema up to date, as [`PostgresBuilder::migrate`](crate::PostgresBuilder)
+    /// does. [`PostgresStore::connect`] does so as well.
     ///
     /// # Errors
     /// [`StoreError`] when the server cannot be reached or refuses a migration.
+    ///
+    /// # Cancel safety
+    /// The server may finish the migration that it is at, or undo it; it does no other. To
+    /// repeat this does the rest.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        schema::migrate(&self.inner.server.pool.connect_options()).await
+        let Server { pool, patience, .. } = self.server();
+        schema::migrate(&pool.connect_options(), patience.answer).await
     }
 
-    /// Closes every connection, after what is under way. A store that is only dropped closes
-    /// them too, without waiting.
+    /// Closes the pool, after what is under way: every call from now on is
+    /// [`StoreError::Unavailable`]. The two connections that carry hints go with the last
+    /// clone of the store, and so does the pool of one that is only dropped, without waiting.
+    ///
+    /// # Cancel safety
+    /// The pool gives no connection any more; those it has are closed behind the caller's back.
     pub async fn close(&self) {
         self.inner.server.pool.close().await;
     }
@@ -74,6 +84,7 @@ impl Store for PostgresStore {
     }
 
     async fn create_drop(&self, new: &NewDrop) -> Result<DropSnapshot, StoreError> {
+        // Nobody is told of one whose outcome is unknown, as its id is: the poll finds it.
         let snapshot = seller::create(self.server(), new).await?;
         self.inner.hints.changed(snapshot.id);
         Ok(snapshot)
@@ -93,11 +104,11 @@ impl Store for PostgresStore {
     }
 
     async fn delete_drop(&self, id: DropId, force: bool) -> Result<Deletion, StoreError> {
-        let deletion = seller::delete_drop(self.server(), id, force).await?;
-        if deletion == Deletion::Deleted {
+        let deletion = seller::delete_drop(self.server(), id, force).await;
+        if matches!(deletion, Ok(Deletion::Deleted) | Err(StoreError::Unknown(_))) {
             self.inner.hints.changed(id);
         }
-        Ok(deletion)
+        deletion
     }
 
     async fn delete_user(&self, username: &Username) -> Result<Deletion, StoreError> {

@@ -124,7 +124,8 @@ impl Drop for Transaction {
             connection.give_up();
             return;
         }
-        // Without a runtime nothing can be sent: the connection is closed, which rolls back too.
+        // Without a runtime no ROLLBACK can be sent; the [`Lease`] that is dropped here closes its
+        // connection then, which rolls back too.
         let Ok(runtime) = Handle::try_current() else { return };
         let patience = self.patience;
         // The pool's own connections come back in the same way, in a task of their own.

@@ -51,6 +51,7 @@ impl Users {
         let mut found = HashMap::with_capacity(batch.commands().len());
         let mut reserving = BTreeSet::new();
         let mut others = BTreeSet::new();
+        let now = Instant::now();
         {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             for command in batch.commands() {
@@ -65,7 +66,7 @@ impl Users {
                 if found.contains_key(name) {
                     continue;
                 }
-                if let Some(user) = known.get(name) {
+                if let Some(user) = known.get(name, now) {
                     found.insert(name.clone(), user);
                 } else if matches!(command, Command::Reserve { .. }) {
                     reserving.insert(name);
@@ -122,12 +123,14 @@ impl Users {
         values: &[Literal<'_>],
         found: &mut HashMap<Username, User>,
     ) -> Result<(), Fault> {
+        // From before they were read: who is deleted since then is not believed any longer.
+        let asked = Instant::now();
         let rows = server.run(statement, values).await?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for row in &rows {
             let id = decode::user_id(row, "id")?;
             let user = User { id, username: decode::username(row, "username")? };
-            known.insert(user.clone());
+            known.put(user.clone(), asked);
             found.insert(user.username.clone(), user);
         }
         Ok(())
@@ -135,22 +138,19 @@ impl Users {
 }
 
 impl Known {
-    fn get(&mut self, name: &Username) -> Option<User> {
+    fn get(&mut self, name: &Username, now: Instant) -> Option<User> {
+        let is_believed = |since: &Instant| now.saturating_duration_since(*since) < Users::AGE;
         if let Some((user, since)) = self.young.get(name)
-            && since.elapsed() < Users::AGE
+            && is_believed(since)
         {
             return Some(user.clone());
         }
         let (user, since) = self.old.remove(name)?;
-        if since.elapsed() >= Users::AGE {
+        if !is_believed(&since) {
             return None;
         }
         self.put(user.clone(), since);
         Some(user)
-    }
-
-    fn insert(&mut self, user: User) {
-        self.put(user, Instant::now());
     }
 
     fn put(&mut self, user: User, since: Instant) {
@@ -168,6 +168,8 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use drop_core::model::{User, UserId, Username};
 
     use super::{Known, Users};
@@ -179,16 +181,38 @@ mod tests {
 
     #[test]
     fn what_is_known_is_bounded_and_who_is_met_again_stays() {
-        let mut known = Known::default();
+        let (mut known, now) = (Known::default(), Instant::now());
         let first = user(1);
-        known.insert(first.clone());
+        known.put(first.clone(), now);
         for id in 2..200_000 {
-            known.insert(user(id));
-            assert_eq!(known.get(&first.username).as_ref(), Some(&first));
+            known.put(user(id), now);
+            assert_eq!(known.get(&first.username, now).as_ref(), Some(&first));
             assert!(known.young.len() + known.old.len() <= 2 * Users::GENERATION);
         }
-        assert_eq!(known.get(&user(2).username), None);
+        assert_eq!(known.get(&user(2).username, now), None);
         known.remove(&first.username);
-        assert_eq!(known.get(&first.username), None);
+        assert_eq!(known.get(&first.username, now), None);
+    }
+
+    #[test]
+    fn a_name_is_believed_for_a_minute_however_often_it_is_met() {
+        let (mut known, since) = (Known::default(), Instant::now());
+        let last = since + Users::AGE - Duration::from_nanos(1);
+        for id in [1, 2] {
+            known.put(user(id), since);
+        }
+        assert!(known.get(&user(1).username, last).is_some());
+        assert_eq!(known.get(&user(1).username, since + Users::AGE), None);
+        // Also one that has become old meanwhile, which being met makes young again.
+        for id in 0..i64::try_from(Users::GENERATION).unwrap() {
+            known.put(user(1000 + id), since);
+        }
+        assert!(known.old.contains_key(&user(2).username));
+        assert!(known.get(&user(2).username, last).is_some());
+        assert!(known.young.contains_key(&user(2).username));
+        assert_eq!(known.get(&user(2).username, since + Users::AGE), None);
+        known.put(user(3), since);
+        known.old = std::mem::take(&mut known.young);
+        assert_eq!(known.get(&user(3).username, since + Users::AGE), None);
     }
 }

@@ -21,10 +21,7 @@ pub(crate) async fn change(
 ) -> Result<(), Fault> {
     let settles = !change.updated.is_empty();
     let takes = !change.inserted.is_empty();
-    // The statements write one time for all rows.
-    if change.reservations().any(|row| row.updated_at() != change.as_of) {
-        return Err(StoreError::corrupt("a change wrote a row at another time").into());
-    }
+    let as_of = written_at(change)?;
     if !change.forgotten.is_empty() {
         let users: Vec<i64> = change.forgotten.iter().map(|user_id| user_id.get()).collect();
         let query = sqlx::query(sql::FORGET).bind(change.drop_id.get()).bind(users);
@@ -34,8 +31,7 @@ pub(crate) async fn change(
         amend(transaction, change, terms, before).await?;
     }
     if settles && takes {
-        let query =
-            sqlx::query(sql::SETTLE).bind(change.drop_id.get()).bind(change.as_of.to_chrono());
+        let query = sqlx::query(sql::SETTLE).bind(change.drop_id.get()).bind(as_of);
         let rows = transaction.execute(bind_states(query, &change.updated)).await?;
         agree("settled reservations", rows, change.updated.len())?;
     }
@@ -46,7 +42,7 @@ pub(crate) async fn change(
     };
     let sales: Vec<Purchase> = change.purchases().collect();
     let counters = moved(&change.variants, before);
-    let query = sqlx::query(statement).bind(change.drop_id.get()).bind(change.as_of.to_chrono());
+    let query = sqlx::query(statement).bind(change.drop_id.get()).bind(as_of);
     let query =
         bind_states(bind_head(bind_counters(bind_sales(query, &sales), &counters), change)?, rows);
     let query = if statement == sql::WRITE_TAKEN { bind_claims(query, rows) } else { query };
@@ -59,6 +55,14 @@ pub(crate) async fn change(
     agree("drops", written(3)?, 1)?;
     agree("changes", written(4)?, 1)?;
     Ok(())
+}
+
+/// The time of every row that a change writes: its statements take one for all of them.
+fn written_at(change: &Change) -> Result<DateTime<Utc>, StoreError> {
+    if change.reservations().any(|row| row.updated_at() != change.as_of) {
+        return Err(StoreError::corrupt("a change wrote a row at another time"));
+    }
+    Ok(change.as_of.to_chrono())
 }
 
 /// Writes the terms of a new drop or of an amendment, as [`sql::AMEND`] and [`sql::CREATE`]
@@ -194,10 +198,48 @@ pub(crate) fn facts(change: &Change) -> Result<String, StoreError> {
 }
 
 /// What was written is what was decided, or nothing of it is committed.
-fn agree(what: &str, written: u64, decided: usize) -> Result<(), StoreError> {
+pub(crate) fn agree(what: &str, written: u64, decided: usize) -> Result<(), StoreError> {
     if u64::try_from(decided) == Ok(written) {
         Ok(())
     } else {
         Err(StoreError::corrupt(format!("{decided} {what} were decided, {written} written")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drop_core::model::{
+        Claim, DropId, DropName, DropTerms, Hold, HoldPolicy, NewDrop, ReservationId, Timestamp,
+        Units, UserId, VariantNo, Window,
+    };
+    use drop_core::rules::Change;
+
+    use super::written_at;
+
+    #[test]
+    fn a_change_whose_rows_are_of_two_times_is_not_written() {
+        let terms = DropTerms {
+            name: DropName::new("Sneaker").unwrap(),
+            price: "150.00".parse().unwrap(),
+            window: Window::always(),
+            limit: None,
+            hold: HoldPolicy::seconds(60),
+        };
+        let (drop_id, as_of) = (DropId::new(1).unwrap(), Timestamp::from_micros(7).unwrap());
+        let claim = Claim {
+            id: ReservationId::new(drop_id, 1).unwrap(),
+            user_id: UserId::new(1).unwrap(),
+            variant: VariantNo::new(0).unwrap(),
+            quantity: Units::ONE,
+            price: terms.price,
+            created_at: as_of,
+        };
+        let hold = Hold::take(claim, terms.hold);
+        let new = NewDrop::plain(terms, Units::ONE).unwrap();
+        let mut change = Change::created(drop_id, &new, as_of);
+        change.inserted = vec![hold.into()];
+        assert_eq!(written_at(&change).unwrap(), as_of.to_chrono());
+        change.updated = vec![hold.release(Timestamp::from_micros(8).unwrap())];
+        assert!(written_at(&change).is_err());
     }
 }

@@ -6,7 +6,7 @@ use drop_core::rules::{Command, Outcome, Rejection};
 use drop_core::store::Deletion;
 use drop_core::{Store, StoreError};
 use drop_store_postgres::PostgresStore;
-use drop_store_postgres::testing::Database;
+use drop_store_postgres::testing::{Database, SqlProxy, Verdict};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use crate::kit::{
@@ -224,4 +224,43 @@ async fn a_user_is_not_deleted_over_a_reservation_that_is_not_committed_yet() {
     outside.execute("COMMIT").await.unwrap();
     assert_eq!(deleting.await.unwrap(), Deletion::Refused);
     assert_eq!(store.drops_of(&crate::kit::name("ann")).await.unwrap(), [id]);
+}
+
+/// Whoever reserves in a drop that is created between the look at its customers and its lock is
+/// looked up again: nobody was made a user for a drop that was not there.
+#[tokio::test]
+async fn a_reserve_that_races_the_creation_of_its_drop_is_served() {
+    let database = database().await;
+    let outside = database.connect().await.unwrap();
+    let next = drop_core::model::DropId::new(1).unwrap();
+    let proxy = SqlProxy::before(&database.options()).await.unwrap();
+    let store = PostgresStore::builder_with(proxy.options()).connect_unmigrated().await.unwrap();
+    let mut gate = proxy.gate();
+    proxy.set_judge(|step| if step.is_begin() { Verdict::Hold } else { Verdict::Pass });
+    let reserving = tokio::spawn({
+        let store = store.clone();
+        async move { try_one(&store, next, reserve("ann")).await }
+    });
+    let opening = gate.next().await.unwrap();
+    assert_eq!(drop_of(&outside, 5).await, next);
+    proxy.pass();
+    opening.release();
+    let answer = reserving.await.unwrap();
+    assert!(answer.as_ref().is_ok_and(crate::kit::is_hold), "{answer:?}");
+    crate::kit::assert_sound(&outside, next).await;
+}
+
+/// The index that forbids it is gone, and somebody has two holds: neither is taken for the one.
+#[tokio::test]
+async fn two_active_holds_of_one_customer_are_both_seen() {
+    let (database, store) = crate::kit::store().await;
+    let id = drop_of(&store, 5).await;
+    hold(&store, id, "ann").await;
+    let mut outside = database.connection().await.unwrap();
+    let twice = "DROP INDEX reservations_one_hold;
+         INSERT INTO reservations SELECT drop_id, n + 1, user_id, variant, quantity, price, \
+         status, created_at, expires_at, updated_at FROM reservations;";
+    outside.execute(twice).await.unwrap();
+    let error = try_one(&store, id, reserve("ann")).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use drop_core::Store;
 use drop_core::model::DropId;
+use drop_core::{Store, StoreError};
 use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::{SqlProxy, Verdict};
 use futures::StreamExt;
@@ -76,6 +76,27 @@ async fn listening_goes_on_after_its_session_was_ended() {
     hears(&mut hints, &[id]).await;
 }
 
+/// A deletion whose answer is lost may have happened: others hear of it, as of any change.
+#[tokio::test]
+async fn a_deletion_of_unknown_outcome_is_told_as_well() {
+    let database = database().await;
+    let second = database.connect().await.unwrap();
+    let id = drop_of(&second, 5).await;
+    let proxy = SqlProxy::before(&database.options()).await.unwrap();
+    let first = PostgresStore::builder_with(proxy.options()).connect_unmigrated().await.unwrap();
+    let third = database.connect().await.unwrap();
+    let mut hints = third.hints();
+    listens(&database).await;
+    // What was said of its creation is said before this is heard.
+    let later = drop_of(&second, 1).await;
+    hears(&mut hints, &[later]).await;
+    proxy.set_judge(|step| if step.is_commit() { Verdict::CutAfter } else { Verdict::Pass });
+    let deletion = first.delete_drop(id, true).await;
+    assert!(matches!(deletion, Err(StoreError::Unknown(_))), "{deletion:?}");
+    proxy.pass();
+    hears(&mut hints, &[id]).await;
+}
+
 /// A black hole tells nobody that it is there: neither a listener, which only waits, nor the
 /// pool that a connection goes back to.
 #[tokio::test]
@@ -87,14 +108,14 @@ async fn hints_come_again_after_a_black_hole() {
     let builder = builder.answer_timeout(Duration::from_millis(300));
     let second = builder.connect_unmigrated().await.unwrap();
     let (lost, mut is_lost) = tokio::sync::watch::channel([0; 3]);
-    proxy.judge(move |step| {
+    proxy.set_judge(move |step| {
         let kinds = ["LISTEN", "SELECT 1", "SELECT pg_notify"];
         let kind = kinds.iter().position(|kind| step.is_work() && step.sql.starts_with(kind));
         let Some(kind) = kind.filter(|kind| lost.borrow()[*kind] < [1, 1, 3][*kind]) else {
             return Verdict::Pass;
         };
         lost.send_modify(|lost| lost[kind] += 1);
-        Verdict::Swallow
+        Verdict::BlackHoleBefore
     });
     let (mut of_first, mut of_second) = (second.hints(), first.hints());
     let heard = async |by: &PostgresStore, hints: &mut BoxStream<'static, DropId>| {

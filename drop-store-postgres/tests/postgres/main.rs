@@ -1,5 +1,6 @@
 //! The store on a real PostgreSQL: one binary, one private server, a database per test.
 
+mod bounds;
 mod cluster;
 mod conformance;
 mod faults;
@@ -15,3 +16,4 @@ mod races;
 mod sales;
 mod schema;
 mod seller;
+mod written;

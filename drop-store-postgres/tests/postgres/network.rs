@@ -47,7 +47,7 @@ enum Told {
 /// Patience that a test waits for where a black hole is, and never elsewhere.
 fn patience(verdict: Verdict) -> Duration {
     match verdict {
-        Verdict::Swallow | Verdict::SwallowAnswer => Duration::from_secs(3),
+        Verdict::BlackHoleBefore | Verdict::BlackHoleAfter => Duration::from_secs(3),
         _ => Duration::from_secs(60),
     }
 }
@@ -123,7 +123,7 @@ impl World {
         let (proxy, store) = through(&self.time, patience(*verdict)).await;
         let (mut seen, wanted, verdict) = (Vec::new(), at.clone(), *verdict);
         let (hit, mut was_hit) = tokio::sync::watch::channel(false);
-        proxy.judge(move |step| {
+        proxy.set_judge(move |step| {
             let here = is_counted(step) && place(step, &mut seen) == wanted;
             if here && !*hit.borrow() {
                 hit.send_replace(true);
@@ -141,7 +141,7 @@ impl World {
             Err(error) => panic!("{error:?}"),
         };
         assert_eq!(found, told(step, verdict), "{answer:?}");
-        let after = matches!(verdict, Verdict::CutAfter | Verdict::SwallowAnswer);
+        let after = matches!(verdict, Verdict::CutAfter | Verdict::BlackHoleAfter);
         let done = found == Told::Done || (found == Told::Unknown && after);
         // What the server does not know to be over is over for it within its patience.
         let past = within(self.scenes.is_after(done.then_some(*act), cast), "locked for ever");
@@ -166,7 +166,7 @@ pub(crate) async fn pool_is_full(
         drops.push(drop_of(outside, 1).await);
     }
     for _ in 0..5 {
-        proxy.judge(|step| if step.is_begin() { Verdict::Hold } else { Verdict::Pass });
+        proxy.set_judge(|step| if step.is_begin() { Verdict::Hold } else { Verdict::Pass });
         let mut asks = JoinSet::new();
         for drop_id in drops.clone() {
             let (store, batch) = (store.clone(), batch(drop_id, vec![Command::Expire]));
@@ -291,7 +291,7 @@ async fn drip() {
 
 #[tokio::test]
 async fn a_black_hole_before_and_after_each_protocol_step() {
-    let holes = [Verdict::Swallow, Verdict::SwallowAnswer];
+    let holes = [Verdict::BlackHoleBefore, Verdict::BlackHoleAfter];
     // Each costs the store's patience; the share of every run are three operations.
     let acts = if is_long() { &ACTS } else { &ACTS[..3] };
     break_everywhere("a black hole before and after each protocol step", acts, &holes, 24).await;

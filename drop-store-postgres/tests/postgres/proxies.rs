@@ -20,7 +20,7 @@ async fn a_proxy_names_the_steps_and_says_what_the_server_would() {
     assert_eq!(kinds[..2], [StepKind::Startup, StepKind::Script]);
     assert_eq!(kinds[kinds.len() - 2..], [StepKind::Prepare, StepKind::Execute]);
     let code = |error: sqlx::Error| error.as_database_error().unwrap().code().unwrap().to_string();
-    proxy.judge(|step| match step.sql.contains("UPDATE") {
+    proxy.set_judge(|step| match step.sql.contains("UPDATE") {
         true => Verdict::Refuse("40001"),
         false => Verdict::Pass,
     });
@@ -32,7 +32,7 @@ async fn a_proxy_names_the_steps_and_says_what_the_server_would() {
     connection.execute("ROLLBACK").await.unwrap();
     connection.execute("SELECT 1").await.unwrap();
     proxy.quiet().await;
-    proxy.judge(|step| match step.is_commit() {
+    proxy.set_judge(|step| match step.is_commit() {
         true => Verdict::Refuse("40001"),
         false => Verdict::Pass,
     });
@@ -61,7 +61,7 @@ async fn the_line_is_cut_drips_and_is_a_black_hole_for_any_protocol() {
     hold(&store, id, "ann").await;
     proxy.set(Line::Drip);
     hold(&store, id, "bob").await;
-    for line in [Line::Down, Line::CutAfterSent(30), Line::CutAfterReceived(30), Line::Hole] {
+    for line in [Line::Down, Line::CutAfterSent(30), Line::CutAfterReceived(30), Line::BlackHole] {
         proxy.set(line);
         proxy.cut();
         let error = try_one(&store, id, reserve("eve")).await.unwrap_err();

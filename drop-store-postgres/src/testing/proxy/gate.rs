@@ -46,11 +46,11 @@ impl Held {
 
     /// Lets it go.
     pub fn release(self) {
-        self.judge(Verdict::Pass);
+        self.decide(Verdict::Pass);
     }
 
-    /// Lets it have what it deserves.
-    pub fn judge(mut self, verdict: Verdict) {
+    /// Gives it this verdict.
+    pub fn decide(mut self, verdict: Verdict) {
         if let Some(release) = self.release.take() {
             // A connection that has gone meanwhile needs no verdict.
             let _ = release.send(verdict);

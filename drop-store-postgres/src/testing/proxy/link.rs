@@ -22,7 +22,9 @@ pub(super) struct Link {
     statements: HashMap<String, Arc<str>>,
     /// The last answer's word on the transaction: `I`, `T` or `E`.
     status: u8,
-    /// The client believes its transaction broken; the server has it undone already.
+    /// The client believes its transaction broken; the server has it undone already. Set where
+    /// the proxy refuses a step of one, and reset by [`Link::forward`] once the client ends it:
+    /// its ROLLBACK is passed on, its COMMIT becomes one.
     failed: bool,
 }
 
@@ -149,8 +151,8 @@ impl Link {
                 self.forward(&bytes, &step, Fate::Drop).await?;
                 false
             }
-            Verdict::Swallow => self.vanish().await,
-            Verdict::SwallowAnswer => {
+            Verdict::BlackHoleBefore => self.vanish().await,
+            Verdict::BlackHoleAfter => {
                 self.forward(&bytes, &step, Fate::Drop).await?;
                 self.vanish().await
             }

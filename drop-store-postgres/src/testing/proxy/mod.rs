@@ -12,7 +12,7 @@
 //! let proxy = SqlProxy::before(&database.options()).await?;
 //! let store = drop_store_postgres::PostgresStore::builder_with(proxy.options()).connect().await?;
 //! // The server commits, and nobody hears of it.
-//! proxy.judge(|step| if step.is_commit() { Verdict::CutAfter } else { Verdict::Pass });
+//! proxy.set_judge(|step| if step.is_commit() { Verdict::CutAfter } else { Verdict::Pass });
 //! # Ok(())
 //! # }
 //! ```
@@ -21,6 +21,7 @@ mod board;
 mod gate;
 mod link;
 mod message;
+mod serve;
 mod sql_proxy;
 mod step;
 mod tcp_proxy;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 
 use super::super::ClusterError;
 use super::super::address::url;
 use super::board::Board;
 use super::gate::Gate;
 use super::link::Link;
+use super::serve::serve;
 use super::step::Step;
 use super::verdict::Verdict;
 use super::wire::Wire;
@@ -32,12 +33,25 @@ impl SqlProxy {
     ///
     /// # Errors
     /// [`ClusterError::Io`].
+    ///
+    /// # Cancel safety
+    /// There is no proxy then.
     pub async fn before(options: &PgConnectOptions) -> Result<Self, ClusterError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
         let board = Arc::new(Board::default());
         let target = (options.get_host().to_owned(), options.get_port());
-        let serving = tokio::spawn(serve(listener, target, board.clone())).abort_handle();
+        let (shared, mut connection) = (board.clone(), 0);
+        let serving = serve(listener, move |client| {
+            connection += 1;
+            let (target, board) = (target.clone(), shared.clone());
+            async move {
+                // Without a server there is nobody behind the proxy either.
+                let server = TcpStream::connect(target).await?;
+                Link::new(Wire::over(client)?, Wire::over(server)?, board, connection).run().await
+            }
+        });
+        let serving = tokio::spawn(serving).abort_handle();
         let options = options.clone().host("127.0.0.1").port(port);
         Ok(Self { options, board, serving })
     }
@@ -55,13 +69,13 @@ impl SqlProxy {
     }
 
     /// Has every step from now on judged by `judge`.
-    pub fn judge(&self, judge: impl FnMut(&Step) -> Verdict + Send + 'static) {
+    pub fn set_judge(&self, judge: impl FnMut(&Step) -> Verdict + Send + 'static) {
         self.board.set_judge(Box::new(judge));
     }
 
     /// Lets every step pass from now on. What was swallowed stays so.
     pub fn pass(&self) {
-        self.judge(|_| Verdict::Pass);
+        self.set_judge(|_| Verdict::Pass);
     }
 
     /// Where the steps wait that are judged [`Verdict::Hold`]; in the place of an earlier one.
@@ -82,6 +96,9 @@ impl SqlProxy {
     }
 
     /// Returns once no step is under way and no transaction is open on any connection.
+    ///
+    /// # Cancel safety
+    /// It only looks.
     pub async fn quiet(&self) {
         self.board.quiet().await;
     }
@@ -90,25 +107,5 @@ impl SqlProxy {
 impl Drop for SqlProxy {
     fn drop(&mut self) {
         self.serving.abort();
-    }
-}
-
-async fn serve(listener: TcpListener, target: (String, u16), board: Arc<Board>) {
-    let mut links = JoinSet::new();
-    let mut connection = 0;
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            // How a connection ends is its client's to see.
-            Some(_) = links.join_next() => continue,
-        };
-        let Ok((client, _)) = accepted else { continue };
-        connection += 1;
-        let (target, board) = (target.clone(), board.clone());
-        links.spawn(async move {
-            // Without a server there is nobody behind the proxy either.
-            let server = TcpStream::connect(target).await?;
-            Link::new(Wire::over(client)?, Wire::over(server)?, board, connection).run().await
-        });
     }
 }

@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 
 use super::super::ClusterError;
+use super::serve::serve;
 use super::wire::Wire;
 
 /// How the line is.
@@ -20,8 +21,8 @@ pub enum Line {
     /// Bytes pass one at a time, in both directions.
     Drip,
     /// A black hole: connections are taken, and nothing passes.
-    Hole,
-    /// Connections are cut as they come.
+    BlackHole,
+    /// Connections are cut, those that are open at once and later ones as they come.
     Down,
     /// Each connection is cut once so many bytes have come from its client.
     CutAfterSent(u64),
@@ -44,11 +45,24 @@ impl TcpProxy {
     ///
     /// # Errors
     /// [`ClusterError::Io`].
+    ///
+    /// # Cancel safety
+    /// There is no proxy then.
     pub async fn before(target: impl ToString) -> Result<Self, ClusterError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (line, cuts) = (watch::Sender::new(Line::Clear), watch::Sender::new(0));
-        let serving = serve(listener, target.to_string(), line.subscribe(), cuts.subscribe());
+        let (target, seen, cut) = (target.to_string(), line.subscribe(), cuts.subscribe());
+        let serving = serve(listener, move |client| {
+            let (target, line, mut cut) = (target.clone(), seen.clone(), cut.clone());
+            cut.mark_unchanged();
+            async move {
+                tokio::select! {
+                    ended = carry(client, target, line) => ended,
+                    _ = cut.changed() => Ok(()),
+                }
+            }
+        });
         let serving = tokio::spawn(serving).abort_handle();
         Ok(Self { address, line, cuts, serving })
     }
@@ -76,31 +90,6 @@ impl Drop for TcpProxy {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    target: String,
-    line: watch::Receiver<Line>,
-    cuts: watch::Receiver<u64>,
-) {
-    let mut open = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            // How a connection ends is its client's to see.
-            Some(_) = open.join_next() => continue,
-        };
-        let Ok((client, _)) = accepted else { continue };
-        let (target, line, mut cuts) = (target.clone(), line.clone(), cuts.clone());
-        cuts.mark_unchanged();
-        open.spawn(async move {
-            tokio::select! {
-                ended = carry(client, target, line) => ended,
-                _ = cuts.changed() => Ok(()),
-            }
-        });
-    }
-}
-
 /// Carries bytes both ways until one side closes or the line cuts.
 async fn carry(
     client: TcpStream,
@@ -113,7 +102,7 @@ async fn carry(
     loop {
         let now = *line.borrow_and_update();
         let cut = match now {
-            Line::Hole => {
+            Line::BlackHole => {
                 // A sender that is gone changes nothing any more, and its proxy is ending.
                 line.changed().await.map_err(io::Error::other)?;
                 continue;

@@ -17,9 +17,9 @@ pub enum Verdict {
     CutAfter,
     /// A black hole: neither it nor anything later reaches the other side, nor does either
     /// side hear that the other has closed.
-    Swallow,
+    BlackHoleBefore,
     /// The server does it; then a black hole.
-    SwallowAnswer,
+    BlackHoleAfter,
     /// The proxy answers it with an error of this SQLSTATE, and the server is left as it would
     /// be had it answered so: a transaction is broken, a commit is undone. The end of a session
     /// (57P01 to 57P05, 53300) closes the connection after it.

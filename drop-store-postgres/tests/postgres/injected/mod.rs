@@ -74,7 +74,7 @@ async fn crowd(sqlstate: &'static str, percent: u64, seed: u64) -> Figures {
     proxy.take_steps();
     let injected = Arc::new(Mutex::new(0));
     let mut dice = Dice::new(seed);
-    proxy.judge({
+    proxy.set_judge({
         let injected = injected.clone();
         move |step| {
             // Too many connections is told to who connects; for that, connections have to end.
@@ -192,7 +192,7 @@ async fn an_error_that_never_ends_is_met_so_often_and_no_more() {
             continue; // at the startup only, see the next
         }
         let (proxy, store) = through(&database).await;
-        proxy.judge(move |step| match step.is_begin() {
+        proxy.set_judge(move |step| match step.is_begin() {
             true => Verdict::Refuse(sqlstate),
             false => Verdict::Pass,
         });
@@ -215,7 +215,7 @@ async fn postgres_out_of_connections_is_unavailable_and_passes() {
     let store = builder.connect_unmigrated().await.unwrap();
     let outside = database.connect().await.unwrap();
     let drop_id = drop_of(&outside, 5).await;
-    proxy.judge(|step| match step.kind {
+    proxy.set_judge(|step| match step.kind {
         StepKind::Startup => Verdict::Refuse("53300"),
         _ => Verdict::CutBefore,
     });
@@ -245,7 +245,7 @@ async fn an_error_at_commit_is_a_conflict_or_unknown() {
         let drop_id = drop_of(&outside, 5).await;
         let (proxy, store) = through(&database).await;
         let mut once = Some(verdict);
-        proxy.judge(move |step| match step.is_commit() {
+        proxy.set_judge(move |step| match step.is_commit() {
             true => once.take().unwrap_or_default(),
             false => Verdict::Pass,
         });

@@ -62,7 +62,7 @@ impl Player {
 
     /// Holds its every step; who the users are, only where `users` says so.
     pub(crate) fn hold(&self, users: bool) {
-        self.proxy.judge(move |step| {
+        self.proxy.set_judge(move |step| {
             // Preparing changes nothing, and hints are no part of an operation.
             let passes = !step.is_work() || step.sql.contains("pg_notify");
             let of_users = step.sql.contains("users AS u")

@@ -1,0 +1,94 @@
+//! Nothing waits without a bound, also where no drop is locked: creating, deleting a user, and
+//! reaching the server at all.
+
+use std::future::Future;
+use std::time::Duration;
+
+use drop_core::{Store, StoreError};
+use drop_store_postgres::PostgresStore;
+use drop_store_postgres::testing::{Line, SqlProxy, StepKind, TcpProxy, Verdict};
+use sqlx::Executor;
+
+use crate::kit::{buy, database, drop_of, forget, name, outcome, plain};
+
+/// Long after every bound that these tests set, and before every other one.
+async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(30), future).await.expect("it waits without a bound")
+}
+
+fn assert_unavailable<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn whoever_deletes_a_user_does_not_wait_for_ever_for_his_row() {
+    let database = database().await;
+    let builder = database.builder().lock_timeout(Duration::from_millis(200));
+    let store = builder.connect().await.unwrap();
+    let id = drop_of(&store, 5).await;
+    buy(&store, id, "ann").await;
+    outcome(&store, id, forget("ann")).await;
+    let mut outside = database.connection().await.unwrap();
+    outside.execute("BEGIN; SELECT 1 FROM users FOR UPDATE").await.unwrap();
+    assert_unavailable(soon(store.delete_user(&name("ann"))).await);
+    outside.execute("ROLLBACK").await.unwrap();
+    soon(store.delete_user(&name("ann"))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_creation_that_stops_in_the_middle_stops_no_other() {
+    let database = database().await;
+    let proxy = SqlProxy::before(&database.options()).await.unwrap();
+    let builder = PostgresStore::builder_with(proxy.options());
+    let builder = builder.idle_timeout(Duration::from_millis(100));
+    let stopping = builder.connect_unmigrated().await.unwrap();
+    let mut gate = proxy.gate();
+    proxy.set_judge(|step| match step.is_work() && step.sql.starts_with("INSERT INTO drops") {
+        true => Verdict::Hold,
+        false => Verdict::Pass,
+    });
+    let stopped = tokio::spawn(async move { stopping.create_drop(&plain(1)).await });
+    // It has counted the drop, and keeps the counter locked.
+    let step = gate.next().await.unwrap();
+    let other = database.builder().lock_timeout(Duration::from_secs(10)).connect().await.unwrap();
+    soon(other.create_drop(&plain(1))).await.unwrap();
+    step.release();
+    assert_unavailable(soon(stopped).await.unwrap());
+}
+
+/// A network that takes connections and lets nothing through.
+#[tokio::test]
+async fn a_server_in_a_black_hole_is_unavailable_at_the_start() {
+    let database = database().await;
+    let options = database.options();
+    let proxy = TcpProxy::before(format!("{}:{}", options.get_host(), options.get_port()));
+    let proxy = proxy.await.unwrap();
+    proxy.set(Line::BlackHole);
+    let options = options.host("127.0.0.1").port(proxy.address().port());
+    let builder = PostgresStore::builder_with(options);
+    let builder = builder.answer_timeout(Duration::from_millis(300));
+    let builder = builder.acquire_timeout(Duration::from_millis(300));
+    assert_unavailable(soon(builder.migrate()).await);
+    assert_unavailable(soon(builder.clone().connect()).await);
+    assert_unavailable(soon(builder.connect_unmigrated()).await);
+}
+
+/// The connection is there, and swallows what is asked first.
+#[tokio::test]
+async fn a_schema_that_cannot_be_read_is_unavailable() {
+    let database = database().await;
+    let proxy = SqlProxy::before(&database.options()).await.unwrap();
+    let builder = PostgresStore::builder_with(proxy.options());
+    let builder = builder.answer_timeout(Duration::from_millis(300));
+    proxy.set_judge(|step| match step.sql.contains("FROM drop_migrations") {
+        true => Verdict::BlackHoleBefore,
+        false => Verdict::Pass,
+    });
+    assert_unavailable(soon(builder.migrate()).await);
+    // Neither is the farewell waited for.
+    proxy.set_judge(|step| match step.kind {
+        StepKind::End => Verdict::BlackHoleBefore,
+        _ => Verdict::Pass,
+    });
+    soon(builder.migrate()).await.unwrap();
+}
