@@ -34,7 +34,7 @@
 //! | --- | --- | --- |
 //! | make or find users | 1 (2 for both) | only for names that this instance has not met for a minute |
 //! | BEGIN, the lock, the time, the drop and its variants | 1 | always |
-//! | rows: the customers' holds, those named, those lapsed, what was bought | 1 | where the drop exists |
+//! | rows: the customers' holds and whether they are users still, holds named, those lapsed, what was bought | 1 | where the drop exists |
 //! | rows and purchasers of who is forgotten | 2 | only to forget |
 //! | remove who is forgotten | 1 | only to forget |
 //! | new terms; new variants | 1; 1 | only to amend |
@@ -82,8 +82,9 @@
 //! its own two. Nothing finds all reservations of one user quickly: forgetting a customer reads
 //! the drop's rows, and deleting a user reads all of them, since a reserve would pay for an
 //! index that only this needs.
-//! A user whom another instance deletes may be known here for up to a minute. A reserve that
-//! would write for them finds out by the foreign key; one that is refused is refused either way.
+//! A user whom another instance deletes may be known here for up to a minute. Each batch looks
+//! its customers' ids up behind the lock, in the statement that loads their rows, and asks for
+//! the names again where one is gone: nobody is refused for who had his name before.
 
 mod apply;
 mod audit;

@@ -117,7 +117,7 @@ pub(crate) async fn ledger(
         loaded.take(row, drop_id)?;
     }
     let more_lapsed = loaded.lapsed > Ledger::SETTLE_LIMIT;
-    if !loaded.agrees_with(batch, users) {
+    if loaded.gone || !loaded.agrees_with(batch, users) {
         return Err(Fault::UserGone(Arc::new(Renamed)));
     }
     let mut recent = head.recent;
@@ -196,6 +196,8 @@ struct Loaded {
     owners: HashMap<ReservationId, (UserId, Username)>,
     bought: HashMap<UserId, Units>,
     lapsed: usize,
+    /// Whether some customer is no user any more.
+    gone: bool,
 }
 
 impl Loaded {
@@ -216,14 +218,15 @@ impl Loaded {
             3 => {
                 self.bought.insert(decode::user_id(row, 2)?, decode::units(row, 4)?);
             }
+            6 => self.gone = true,
             _ => {}
         }
         Ok(())
     }
 
     /// Whether the owners of the named reservations are who this instance takes the customers
-    /// for. A name that was deleted and taken again elsewhere belongs to another user now, and
-    /// believing the old one would refuse the holder.
+    /// for. A name that was free when it was looked up may be somebody's behind the lock, and
+    /// believing that it is free would refuse the holder.
     fn agrees_with(&self, batch: &Batch, users: &HashMap<Username, User>) -> bool {
         batch.commands().iter().all(|command| {
             let owner = command.reservation().and_then(|id| self.owners.get(&id));
@@ -235,9 +238,9 @@ impl Loaded {
     }
 }
 
-/// A name belongs to another user than this instance believed.
+/// A name belongs to another user than this instance believed, or to none.
 #[derive(Debug, thiserror::Error)]
-#[error("a user's name was given to another user")]
+#[error("a user was deleted or made anew meanwhile")]
 struct Renamed;
 
 /// Somebody reserves who is no user yet.

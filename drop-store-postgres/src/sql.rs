@@ -132,6 +132,15 @@ macro_rules! bought {
     };
 }
 
+/// The customers who are no users any more, although the instance still knew them.
+macro_rules! gone {
+    () => {
+        " UNION ALL SELECT 6, NULL, customer.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL \
+         FROM unnest($3::bigint[]) AS customer (id) \
+         WHERE (SELECT count(*) FROM users WHERE id = customer.id) = 0"
+    };
+}
+
 /// Not a row: plans may be kept again.
 macro_rules! planned {
     () => {
@@ -144,14 +153,16 @@ macro_rules! planned {
 ///
 /// `$1` the drop, `$2` as of, `$3` the customers, `$4` how many lapsed holds at most, `$5`
 /// numbers of named reservations (only where any is named).
-pub(crate) const LOAD: &str = concat!(of_customers!(), lapsed!(), planned!());
+pub(crate) const LOAD: &str = concat!(of_customers!(), gone!(), lapsed!(), planned!());
 /// [`LOAD`] for a drop with a limit, or that gets one.
-pub(crate) const LOAD_BOUGHT: &str = concat!(of_customers!(), lapsed!(), bought!(), planned!());
+pub(crate) const LOAD_BOUGHT: &str =
+    concat!(of_customers!(), gone!(), lapsed!(), bought!(), planned!());
 /// [`LOAD`] for a batch that names reservations.
-pub(crate) const LOAD_NAMED: &str = concat!(of_customers!(), lapsed!(), named!(), planned!());
+pub(crate) const LOAD_NAMED: &str =
+    concat!(of_customers!(), gone!(), lapsed!(), named!(), planned!());
 /// [`LOAD`] for a batch that names reservations, of a drop with a limit.
 pub(crate) const LOAD_NAMED_BOUGHT: &str =
-    concat!(of_customers!(), lapsed!(), named!(), bought!(), planned!());
+    concat!(of_customers!(), gone!(), lapsed!(), named!(), bought!(), planned!());
 
 /// Every reservation of users in a drop. No index serves it: a reserve does not need one, and
 /// forgetting somebody may take its time.

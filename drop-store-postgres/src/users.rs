@@ -17,10 +17,12 @@ use crate::sql;
 /// The users that this instance knows by name.
 ///
 /// Bounded in number and in age. A user that another instance deletes stays known here for
-/// [`Users::AGE`] at most. What that can do meanwhile: a reserve that would write for the
-/// deleted user fails by its foreign key, forgets the name and runs again; a reserve that is
-/// refused is refused all the same. A purchase or release does not rely on it, see
-/// [`crate::load`]; forgetting asks anew.
+/// [`Users::AGE`] at most, and is believed by nobody: whether a batch's customers are still
+/// users is read behind the drop's lock, with their rows (see [`crate::load`]), and where one is
+/// not, the names are asked anew and the batch runs again. Else a customer who was made anew
+/// would be refused what is his: the repeat of a hold of the last unit would be out of stock.
+/// Who is deleted after that and before the commit is found by the foreign key. Forgetting asks
+/// anew from the start.
 #[derive(Debug, Default)]
 pub(crate) struct Users {
     known: Mutex<Known>,

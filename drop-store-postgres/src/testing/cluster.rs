@@ -39,6 +39,10 @@ const MEMORY_NEEDED: u64 = 2 * 1024 * 1024;
 
 /// A PostgreSQL server for tests: a private one on a free port of 127.0.0.1, which goes when
 /// this value or its process goes; or, with `DATABASE_URL`, somebody else's.
+///
+/// # Cancel safety
+/// Of all its futures: a command to a server is done to its end, also where nobody waits for it
+/// any more; a database that nobody was given goes with its server.
 #[derive(Debug)]
 pub struct Cluster {
     inner: Arc<Inner>,
@@ -108,6 +112,9 @@ impl Cluster {
     ///
     /// # Errors
     /// [`ClusterError`] that says what is missing.
+    ///
+    /// # Cancel safety
+    /// A server that was made already goes again.
     pub async fn private(settings: &[(&str, &str)]) -> Result<Self, ClusterError> {
         Self::make(None, settings, &[]).await
     }
@@ -117,6 +124,9 @@ impl Cluster {
     ///
     /// # Errors
     /// [`ClusterError`] that says what is missing.
+    ///
+    /// # Cancel safety
+    /// A server that was made already goes again.
     pub async fn private_with(
         settings: &[(&str, &str)],
         environment: &[(&str, &str)],
@@ -129,6 +139,9 @@ impl Cluster {
     ///
     /// # Errors
     /// [`ClusterError`] that says what is missing.
+    ///
+    /// # Cancel safety
+    /// A server that was made already goes again.
     pub async fn private_in_memory(settings: &[(&str, &str)]) -> Result<Self, ClusterError> {
         let place = blocking(|| Ok(has_memory())).await?.then_some(MEMORY);
         Self::make(place, settings, &[]).await
@@ -233,8 +246,9 @@ impl Cluster {
         self.inner.private.as_ref().map(|private| private.directory.as_path())
     }
 
-    /// Whether databases stay until the server goes, and whether it goes with this process. On a disk, removing one costs more than
-    /// leaving it; memory is to be given back, and somebody else's server to be left as it was.
+    /// Whether databases stay until the server goes, and whether it goes with this process. On
+    /// a disk, removing one costs more than leaving it; memory is to be given back, and somebody
+    /// else's server to be left as it was.
     fn keeps_databases(&self) -> [bool; 2] {
         let directory = self.directory();
         let on_disk = directory.is_some_and(|directory| !directory.starts_with(MEMORY));

@@ -9,6 +9,7 @@ mod hints;
 mod injected;
 mod interleavings;
 mod kit;
+mod names;
 mod network;
 mod plans;
 mod proxies;

@@ -1,0 +1,81 @@
+//! Names that are remembered from before their users were deleted and made anew elsewhere: what
+//! an instance believes of them refuses nobody.
+
+use drop_core::Store;
+use drop_core::model::{DropId, DropTerms, NewDrop, ReservationId};
+use drop_core::rules::{Effect, Outcome, Rejection};
+use drop_store_postgres::PostgresStore;
+use drop_store_postgres::testing::{SqlProxy, Verdict};
+
+use crate::kit::{
+    assert_sound, buy, database, drop_of, forget, hold, name, outcome, purchase, refused, release,
+    reserve, terms, timed, units,
+};
+
+/// Deletes a user with everything he has in these drops.
+async fn delete(store: &PostgresStore, drops: &[DropId], who: &str) {
+    for id in drops {
+        outcome(store, *id, forget(who)).await;
+    }
+    store.delete_user(&name(who)).await.unwrap();
+}
+
+/// The last unit is Ann's, whom this instance takes for the user she was: it is hers here too.
+#[tokio::test]
+async fn a_repeat_of_who_was_made_anew_is_not_out_of_stock() {
+    let (_database, time, store) = timed().await;
+    let other = time.connect().await.unwrap();
+    let [first, id] = [drop_of(&store, 5).await, drop_of(&store, 1).await];
+    hold(&store, first, "ann").await;
+    delete(&other, &[first], "ann").await;
+    let held = hold(&other, id, "ann").await;
+    let repeated = outcome(&store, id, reserve("ann")).await;
+    let Outcome::Done(Effect::Reserved { reservation, .. }) = &repeated else {
+        panic!("{repeated:?}")
+    };
+    assert_eq!(reservation.id(), held.id());
+    assert_sound(&store, id).await;
+}
+
+/// Neither does what she bought under her old id count, nor is what she bought since forgotten.
+#[tokio::test]
+async fn the_limit_counts_what_the_user_bought_who_has_the_name_now() {
+    let (_database, time, store) = timed().await;
+    let other = time.connect().await.unwrap();
+    let limited = DropTerms { limit: Some(units(1)), ..terms() };
+    let limited = NewDrop::plain(limited, units(9)).unwrap();
+    let first = drop_of(&store, 5).await;
+    let id = store.create_drop(&limited).await.unwrap().id;
+    hold(&store, first, "ann").await;
+    delete(&other, &[first], "ann").await;
+    buy(&other, id, "ann").await;
+    let answer = outcome(&store, id, reserve("ann")).await;
+    assert_eq!(answer, refused(Rejection::LimitReached));
+}
+
+/// Nobody had the name when it was looked up, and its reservation was there behind the lock.
+#[tokio::test]
+async fn who_became_a_user_before_the_lock_is_not_refused() {
+    let database = database().await;
+    let outside = database.connect().await.unwrap();
+    let proxy = SqlProxy::before(&database.options()).await.unwrap();
+    let store = PostgresStore::builder_with(proxy.options()).connect_unmigrated().await.unwrap();
+    let mut gate = proxy.gate();
+    for sells in [true, false] {
+        let id = drop_of(&outside, 5).await;
+        let first = ReservationId::new(id, 1).unwrap();
+        let who = if sells { "ann" } else { "bob" };
+        proxy.set_judge(|step| if step.is_begin() { Verdict::Hold } else { Verdict::Pass });
+        let asking = tokio::spawn({
+            let store = store.clone();
+            let command = if sells { purchase(first, who) } else { release(first, who) };
+            async move { outcome(&store, id, command).await }
+        });
+        let opening = gate.next().await.unwrap();
+        assert_eq!(hold(&outside, id, who).await.id(), first);
+        proxy.pass();
+        opening.release();
+        let answer = asking.await.unwrap();
+        assert!(matches!(answer, Outcome::Done(_)), "{answer:?}");
+    }
+}
