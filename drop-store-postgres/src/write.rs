@@ -229,7 +229,7 @@ mod tests {
         let claim = Claim {
             id: ReservationId::new(drop_id, 1).unwrap(),
             user_id: UserId::new(1).unwrap(),
-            variant: VariantNo::new(0).unwrap(),
+            variant: VariantNo::new(0),
             quantity: Units::ONE,
             price: terms.price,
             created_at: as_of,
