@@ -54,6 +54,11 @@ impl Bus {
         self.heads.head(drop_id)
     }
 
+    /// Whether subscribers were told that a drop was deleted; older deletions are forgotten.
+    pub(super) fn is_deleted(&self, drop_id: DropId) -> bool {
+        self.heads.is_deleted(drop_id)
+    }
+
     /// All drops known here.
     pub(super) fn known(&self) -> Vec<DropId> {
         self.heads.known()
@@ -71,6 +76,8 @@ impl Bus {
 
     /// Everything is known as it is now: who subscribed before has to look at it.
     pub(super) fn met(&self) {
+        // Before it is said: whoever looks because of it is among those who were shown a drop.
+        self.heads.met();
         self.send(Update::Missed(0));
     }
 
@@ -81,7 +88,7 @@ impl Bus {
         self.heads.skip_to(snapshot.id, snapshot.revision, send);
     }
 
-    /// Forgets a deleted drop and says so, once.
+    /// Forgets a deleted drop and says so, once. Nothing more is said of it after that.
     pub(crate) fn forget(&self, drop_id: DropId) {
         self.heads.forget(drop_id, || self.send(Update::Deleted(drop_id)));
     }
@@ -95,6 +102,8 @@ impl Bus {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use futures::FutureExt;
 
     use super::{Bus, Change, DropId, Published, Revision, Update, Updates};
     use crate::model::{DropTerms, NewDrop, Timestamp, Units};
@@ -129,5 +138,53 @@ mod tests {
         }
         bus.forget(change(1).drop_id);
         assert!(matches!(updates.next().await, Some(Update::Deleted(_))), "nothing between");
+    }
+
+    #[tokio::test]
+    async fn once_all_drops_are_met_one_that_is_not_known_is_told_from_its_first_change() {
+        let (bus, _gaps) = Bus::new(16);
+        bus.met();
+        let mut updates = bus.subscribe();
+        assert_eq!(bus.publish(&change(2)), Published::Gap, "nobody told of the first");
+        bus.show(change(1).drop_id);
+        assert_eq!(bus.publish(&change(2)), Published::Gap, "nor did who was shown it");
+        assert_eq!(bus.publish(&change(1)), Published::Sent);
+        assert_eq!(bus.publish(&change(2)), Published::Sent);
+        for expected in 1..=2 {
+            assert_eq!(told(&mut updates).await, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_deletion_nothing_is_told_of_the_drop() {
+        let (bus, _gaps) = Bus::new(16);
+        bus.met();
+        let mut updates = bus.subscribe();
+        assert_eq!(bus.publish(&change(1)), Published::Sent);
+        let id = change(1).drop_id;
+        bus.forget(id);
+        // A drain that committed before the deletion, a reader who read before it, and the poll.
+        assert_eq!(bus.publish(&change(2)), Published::Repeated);
+        bus.show(id);
+        bus.meet(id, Revision::new(2));
+        assert!(bus.known().is_empty() && bus.is_deleted(id));
+        bus.forget(id);
+        assert_eq!(told(&mut updates).await, 1);
+        assert!(matches!(updates.next().await, Some(Update::Deleted(_))));
+        assert!(updates.next().now_or_never().is_none(), "and nothing more");
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let (bus, _gaps) = Bus::new(16);
+        let ids = || (1..5000).map(|number| DropId::new(number).unwrap());
+        ids().for_each(|id| bus.show(id));
+        assert!(bus.known().is_empty(), "whose workers do not run keeps nothing of what is read");
+        bus.met();
+        ids().for_each(|id| bus.show(id));
+        assert_eq!(bus.known().len(), 4999);
+        ids().for_each(|id| bus.forget(id));
+        assert!(bus.known().is_empty());
+        assert_eq!(ids().filter(|id| bus.is_deleted(*id)).count(), 1024, "the latest");
     }
 }

@@ -36,7 +36,8 @@ impl Feed {
     /// # Cancel safety
     /// What was published stays published; the next call goes on from there.
     pub(crate) async fn catch_up(&self, drop_id: DropId) -> Result<(), StoreError> {
-        loop {
+        // What was read before a deletion is no news after it.
+        while !self.bus.is_deleted(drop_id) {
             let since = self.bus.head(drop_id).unwrap_or(Revision::ZERO);
             let changes = self.store.changes(drop_id, since, Self::PAGE).await?;
             let complete = changes.len() < Self::PAGE;
@@ -50,9 +51,10 @@ impl Feed {
                 }
             }
             if complete {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// Takes the present revisions as known: what happened before the workers ran is no news,
@@ -73,7 +75,8 @@ impl Feed {
         Ok(())
     }
 
-    /// Compares every drop's revision with the bus's.
+    /// Compares every drop's revision with the bus's. A drop whose feed cannot be read keeps no
+    /// other from its turn.
     async fn poll(&self) -> Result<(), StoreError> {
         // Looked at first: a drop created during the poll is not gone because it is not listed.
         let mut gone: BTreeSet<_> = self.bus.known().into_iter().collect();
@@ -82,8 +85,10 @@ impl Feed {
             let heads = self.store.heads(after, Self::PAGE).await?;
             for (drop_id, revision) in &heads {
                 gone.remove(drop_id);
-                if self.bus.head(*drop_id).is_none_or(|head| head < *revision) {
-                    self.catch_up(*drop_id).await?;
+                if self.bus.head(*drop_id).is_none_or(|head| head < *revision)
+                    && let Err(error) = self.catch_up(*drop_id).await
+                {
+                    tracing::warn!(%drop_id, %error, "catching up failed; the next poll will");
                 }
             }
             match heads.last() {

@@ -1,6 +1,6 @@
 //! Which change of each drop is told next.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, VecDeque};
 use std::sync::PoisonError;
 
 use crate::model::{DropId, Revision};
@@ -17,7 +17,7 @@ pub(super) enum Published {
     Gap,
 }
 
-/// The last revision that was told of each drop.
+/// How far each drop has been told of.
 ///
 /// Who tells something passes it as `send`, which runs under the lock: otherwise two changes
 /// could overtake each other between the decision and the telling.
@@ -28,14 +28,32 @@ pub(super) struct Heads {
 
 #[derive(Debug)]
 struct State {
-    heads: HashMap<DropId, Revision>,
-    /// Drops that readers here were shown and of which nothing was told yet.
-    shown: BTreeSet<DropId>,
+    heads: HashMap<DropId, Head>,
+    /// The drops in `heads` that were deleted, the latest last.
+    deleted: VecDeque<DropId>,
+    /// Every drop that there was is in `heads`: one that is not is new, from its first change on.
+    met: bool,
+}
+
+/// What was told of a drop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Head {
+    /// Nothing, but a reader here was shown it.
+    Shown,
+    /// Everything up to this revision.
+    At(Revision),
+    /// That it was deleted, after which there is nothing more to tell: ids are not given again.
+    Deleted,
 }
 
 impl Heads {
+    /// Deletions that are remembered, against what was read or committed before one and comes
+    /// after it.
+    const DELETIONS: usize = 1024;
+
     pub(super) fn new() -> Self {
-        Self { state: Mutex::new(State { heads: HashMap::new(), shown: BTreeSet::new() }) }
+        let state = State { heads: HashMap::new(), deleted: VecDeque::new(), met: false };
+        Self { state: Mutex::new(state) }
     }
 
     /// Tells of a revision, unless it is old or something before it is missing.
@@ -47,12 +65,16 @@ impl Heads {
     ) -> Published {
         let mut state = self.lock();
         match state.heads.get(&drop_id) {
-            Some(head) if revision <= *head => return Published::Repeated,
-            Some(head) if revision != head.next() => return Published::Gap,
-            // Nobody here knows what came before, so nobody misses it.
+            Some(Head::Deleted) => return Published::Repeated,
+            Some(Head::At(head)) if revision <= *head => return Published::Repeated,
+            Some(Head::At(head)) if revision != head.next() => return Published::Gap,
+            Some(Head::Shown) | None if state.met && revision != Revision::FIRST => {
+                return Published::Gap;
+            }
+            // The next, or nobody here knows what came before, and so nobody misses it.
             _ => {}
         }
-        state.put(drop_id, revision);
+        state.heads.insert(drop_id, Head::At(revision));
         send();
         Published::Sent
     }
@@ -60,57 +82,74 @@ impl Heads {
     /// Goes over revisions that cannot be told any more.
     pub(super) fn skip_to(&self, drop_id: DropId, revision: Revision, send: impl FnOnce()) {
         let mut state = self.lock();
-        if state.heads.get(&drop_id).is_none_or(|head| revision > *head) {
-            state.put(drop_id, revision);
-            send();
+        match state.heads.get(&drop_id) {
+            Some(Head::Deleted) => {}
+            Some(Head::At(head)) if revision <= *head => {}
+            _ => {
+                state.heads.insert(drop_id, Head::At(revision));
+                send();
+            }
         }
     }
 
     /// Takes a drop's present revision as known, without telling.
     pub(super) fn meet(&self, drop_id: DropId, revision: Revision) {
-        let mut state = self.lock();
-        if !state.heads.contains_key(&drop_id) {
-            state.put(drop_id, revision);
-        }
+        self.lock().heads.entry(drop_id).or_insert(Head::At(revision));
+    }
+
+    /// Every drop that there was has been met.
+    pub(super) fn met(&self) {
+        self.lock().met = true;
     }
 
     /// Somebody here was shown a drop: if it is deleted, that is to be told.
+    ///
+    /// Before all drops are met nothing is kept: then everybody is asked to look once more, and
+    /// in a service whose workers never run nobody would ever clear it away.
     pub(super) fn show(&self, drop_id: DropId) {
         let mut state = self.lock();
-        if !state.heads.contains_key(&drop_id) {
-            state.shown.insert(drop_id);
+        if state.met {
+            state.heads.entry(drop_id).or_insert(Head::Shown);
         }
     }
 
-    /// Forgets a drop that is known, and tells so.
+    /// Forgets a drop that was deleted, and tells so unless that was told.
     pub(super) fn forget(&self, drop_id: DropId, send: impl FnOnce()) {
         let mut state = self.lock();
-        let shown = state.shown.remove(&drop_id);
-        if state.heads.remove(&drop_id).is_some() || shown {
-            send();
+        if state.heads.insert(drop_id, Head::Deleted) == Some(Head::Deleted) {
+            return;
         }
+        state.deleted.push_back(drop_id);
+        if state.deleted.len() > Self::DELETIONS
+            && let Some(oldest) = state.deleted.pop_front()
+        {
+            state.heads.remove(&oldest);
+        }
+        send();
     }
 
     /// The last revision told of a drop.
     pub(super) fn head(&self, drop_id: DropId) -> Option<Revision> {
-        self.lock().heads.get(&drop_id).copied()
+        match self.lock().heads.get(&drop_id) {
+            Some(Head::At(head)) => Some(*head),
+            Some(Head::Shown | Head::Deleted) | None => None,
+        }
+    }
+
+    /// Whether it was told that a drop was deleted.
+    pub(super) fn is_deleted(&self, drop_id: DropId) -> bool {
+        self.lock().heads.get(&drop_id) == Some(&Head::Deleted)
     }
 
     /// All drops known here.
     pub(super) fn known(&self) -> Vec<DropId> {
         let state = self.lock();
-        state.heads.keys().chain(&state.shown).copied().collect()
+        let present = state.heads.iter().filter(|(_, head)| **head != Head::Deleted);
+        present.map(|(drop_id, _)| *drop_id).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn put(&mut self, drop_id: DropId, revision: Revision) {
-        self.shown.remove(&drop_id);
-        self.heads.insert(drop_id, revision);
     }
 }
 
@@ -144,6 +183,7 @@ mod models {
                 gaps: Mutex::new(0),
             };
             shop.heads.meet(drop_id(), Revision::FIRST);
+            shop.heads.met();
             shop
         }
 

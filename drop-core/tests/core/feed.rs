@@ -6,10 +6,12 @@ use std::time::Duration;
 use drop_core::conformance::Faulty;
 use drop_core::model::{DropId, NewDrop, Timestamp, Units};
 use drop_core::rules::{Batch, Command};
-use drop_core::{DropService, ManualClock, Reserve, Store, Update, Updates};
+use drop_core::{DropService, ManualClock, Reserve, Store, StoreError, Update, Updates};
 use drop_store_memory::MemoryStore;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
+
+use crate::tapped::{Called, Tapped};
 
 /// A service with its workers, which poll but once, over a store that tells it nothing; and the
 /// store as another instance has it, with a drop that was there before.
@@ -86,4 +88,71 @@ async fn a_gap_that_was_trimmed_is_the_present_state() {
     assert_eq!(told(&mut updates).await, ["[6]"]);
     service.reserve(id, Reserve::one("eve")).await.unwrap();
     assert_eq!(told(&mut updates).await, ["7"]);
+}
+
+/// A drop that another instance makes.
+async fn made_elsewhere(store: &MemoryStore, service: &DropService) -> DropId {
+    let terms = service.terms("Air Two", "9.99").unwrap();
+    store.create_drop(&NewDrop::plain(terms, Units::MAX).unwrap()).await.unwrap().id
+}
+
+#[tokio::test]
+async fn of_a_drop_that_another_instance_made_every_change_is_told() {
+    let (store, service, _id) = running().await;
+    let mut updates = service.subscribe();
+    let made = made_elsewhere(&store, &service).await;
+    elsewhere(&store, made, "bob").await;
+    service.reserve(made, Reserve::one("ann")).await.unwrap();
+    assert_eq!(told(&mut updates).await, ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn of_a_drop_that_was_read_every_change_is_told() {
+    let (store, service, _id) = running().await;
+    let mut updates = service.subscribe();
+    let made = made_elsewhere(&store, &service).await;
+    service.drop_snapshot(made).await.unwrap().unwrap();
+    elsewhere(&store, made, "bob").await;
+    service.reserve(made, Reserve::one("ann")).await.unwrap();
+    assert_eq!(told(&mut updates).await, ["1", "2", "3"]);
+}
+
+#[tokio::test]
+async fn without_workers_what_is_done_here_is_told_and_nothing_else() {
+    let store = MemoryStore::new();
+    let (service, _workers) = DropService::builder(store.clone()).build();
+    let made = made_elsewhere(&store, &service).await;
+    service.drop_snapshot(made).await.unwrap().unwrap();
+    elsewhere(&store, made, "bob").await;
+    let mut updates = service.subscribe();
+    service.reserve(made, Reserve::one("ann")).await.unwrap();
+    assert_eq!(told(&mut updates).await, ["3"]);
+    service.delete_drop(made, true).await.unwrap();
+    assert_eq!(told(&mut updates).await, [format!("Deleted({made:?})")]);
+}
+
+#[tokio::test]
+async fn a_drop_whose_feed_cannot_be_read_keeps_no_other_from_its_turn() {
+    let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
+    let inner = MemoryStore::with_clock(clock.clone());
+    let store = Tapped::new(inner.clone());
+    let builder = DropService::builder(store.clone()).clock(clock.clone());
+    let (service, workers) = builder.poll_every(Duration::from_secs(1)).build();
+    let [bad, good, gone] = [
+        made_elsewhere(&inner, &service).await,
+        made_elsewhere(&inner, &service).await,
+        made_elsewhere(&inner, &service).await,
+    ];
+    tokio::spawn(workers.run(CancellationToken::new()));
+    rest().await;
+    let mut updates = service.subscribe();
+    elsewhere(&inner, bad, "bob").await;
+    elsewhere(&inner, good, "bob").await;
+    inner.delete_drop(gone, true).await.unwrap();
+    store.fail(Called::Changes(bad), StoreError::corrupt("a row that cannot be"));
+    clock.advance(Duration::from_secs(1)).await;
+    let expected = ["2".to_owned(), format!("Deleted({gone:?})")];
+    assert_eq!(told(&mut updates).await, expected, "of the others");
+    clock.advance(Duration::from_secs(1)).await;
+    assert_eq!(told(&mut updates).await, ["2"], "of the one that could not be read");
 }

@@ -15,3 +15,4 @@ mod structure;
 mod subscribe;
 mod table;
 mod talk;
+mod tapped;

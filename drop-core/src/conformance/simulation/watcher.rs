@@ -1,6 +1,6 @@
 //! Who watches an instance: a subscriber that reads the present state when it comes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::FutureExt;
 
@@ -21,6 +21,11 @@ pub(super) struct Watcher {
     known: BTreeMap<DropId, Revision>,
     /// The last revision that it heard of, of each drop, on this subscription.
     heard: BTreeMap<DropId, Revision>,
+    /// The drops that were said to be deleted.
+    gone: BTreeSet<DropId>,
+    /// A change that began further on than with the next after what it had read. It is right only
+    /// where the instance had not met the drops yet, and then everybody has to come again.
+    skipped: Option<String>,
 }
 
 impl Watcher {
@@ -30,7 +35,8 @@ impl Watcher {
         let all = DropPage { status: None, after: None, limit: 1_000_000 };
         let read = service.drop_snapshots(&all).await?;
         let known = read.iter().map(|drop| (drop.id, drop.revision)).collect();
-        Ok(Self { updates, known, heard: BTreeMap::new() })
+        let (heard, gone) = (BTreeMap::new(), BTreeSet::new());
+        Ok(Self { updates, known, heard, gone, skipped: None })
     }
 
     /// Hears all there is to hear, and counts it; `None` once it has missed something and has
@@ -56,14 +62,20 @@ impl Watcher {
                 let (id, revision) = (change.drop_id, change.revision);
                 let committed = witness.change(id, revision);
                 assert_eq!(committed, Some(&**change), "a watcher hears what was not committed");
+                assert!(!self.gone.contains(&id), "a change of drop {id}, which was deleted");
                 if let Some(last) = self.heard.insert(id, revision) {
                     assert_eq!(revision, last.next(), "a watcher of drop {id} after {last}");
+                }
+                let read = self.known.get(&id).copied().unwrap_or_default();
+                if revision > read.next() && self.skipped.is_none() {
+                    self.skipped = Some(format!("of drop {id} from {read} to {revision}"));
                 }
                 self.knows(id, revision);
             }
             Update::Refreshed(snapshot) => {
                 let (id, revision) = (snapshot.id, snapshot.revision);
                 assert!(witness.change(id, revision).is_some(), "a state that never was");
+                assert!(!self.gone.contains(&id), "a state of drop {id}, which was deleted");
                 if let Some(last) = self.heard.insert(id, revision) {
                     assert!(revision > last, "drop {id} goes back from {last} to {revision}");
                 }
@@ -79,6 +91,7 @@ impl Watcher {
             }
             Update::Deleted(id) => {
                 assert!(witness.is_deleted(*id), "drop {id} is said to be deleted and is not");
+                assert!(self.gone.insert(*id), "drop {id} is said to be deleted twice");
                 self.known.remove(id);
                 self.heard.remove(id);
             }
@@ -93,8 +106,9 @@ impl Watcher {
     }
 
     /// # Panics
-    /// Where it does not know the present state of each drop.
+    /// Where it does not know the present state of each drop, or has not heard every change.
     pub(super) fn converged(&self, life: Life, witness: &Witness) {
+        assert_eq!(self.skipped, None, "changes that a watcher of life {life} never heard");
         let present = witness.heads();
         assert_eq!(self.known, present, "what a watcher of life {life} knows");
     }
