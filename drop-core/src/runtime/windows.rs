@@ -1,6 +1,6 @@
 //! Telling watchers that a window opens or closes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,31 @@ type Entry = (DropId, Edge, Timestamp);
 #[derive(Debug)]
 struct Calendar {
     agenda: Agenda<Entry>,
+    /// The edges that are to be announced. One that was heard of twice is in the agenda twice,
+    /// a moment apart.
+    awaited: BTreeSet<Entry>,
     windows: BTreeMap<DropId, Window>,
+}
+
+impl Calendar {
+    fn new() -> Self {
+        Self { agenda: Agenda::new(), awaited: BTreeSet::new(), windows: BTreeMap::new() }
+    }
+
+    /// Notes an edge that comes `at`, by this process's clock.
+    fn note(&mut self, at: Timestamp, entry: Entry) {
+        self.awaited.insert(entry);
+        if let Some(last) = self.agenda.note(at, entry) {
+            self.awaited.remove(&last);
+        }
+    }
+
+    /// The edges that are to be announced now, each once.
+    fn take_due(&mut self, now: Timestamp) -> Vec<Entry> {
+        let mut due = self.agenda.take_due(now);
+        due.retain(|entry| self.awaited.remove(entry));
+        due
+    }
 }
 
 /// Announces the edges of windows. Nothing is committed at an edge: the rules look at the
@@ -46,8 +70,9 @@ impl Windows {
 
     /// Runs until cancelled from outside.
     pub(super) async fn run(&self, mut updates: Updates) {
+        // Kept while windows are read again: an edge that comes meanwhile is past for what is read.
+        let mut calendar = Calendar::new();
         loop {
-            let mut calendar = Calendar { agenda: Agenda::new(), windows: BTreeMap::new() };
             if let Err(error) = self.load(&mut calendar).await {
                 tracing::warn!(%error, "windows cannot be read; trying again");
                 self.clock.sleep(self.retry).await;
@@ -82,10 +107,10 @@ impl Windows {
                     Some(_) => {}
                 },
             }
-            for entry in calendar.agenda.take_due(self.clock.now()) {
-                if let Err(error) = self.announce(&mut calendar.agenda, entry).await {
+            for entry in calendar.take_due(self.clock.now()) {
+                if let Err(error) = self.announce(calendar, entry).await {
                     tracing::warn!(drop_id = %entry.0, %error, "window's edge not announced yet");
-                    calendar.agenda.note(self.clock.now().saturating_add(self.retry), entry);
+                    calendar.note(self.clock.now().saturating_add(self.retry), entry);
                 }
             }
         }
@@ -97,25 +122,28 @@ impl Windows {
         if let Some(old) = calendar.windows.insert(id, window) {
             let now = self.clock.now();
             if !old.has_opened(as_of) && window.has_opened(as_of) {
-                calendar.agenda.note(now, (id, Edge::Opens, window.starts_at()));
+                calendar.note(now, (id, Edge::Opens, window.starts_at()));
             }
             if let Some(ends_at) = window.ends_at()
                 && !old.has_closed(as_of)
                 && window.has_closed(as_of)
             {
-                calendar.agenda.note(now, (id, Edge::Closes, ends_at));
+                calendar.note(now, (id, Edge::Closes, ends_at));
             }
         }
-        self.note(&mut calendar.agenda, id, window, as_of);
+        self.note(calendar, id, window, as_of);
     }
 
+    /// Reads the windows that have not closed.
     async fn load(&self, calendar: &mut Calendar) -> Result<(), StoreError> {
+        let mut read = BTreeSet::new();
         for status in [DropStatus::Upcoming, DropStatus::Open] {
             let mut after = None;
             loop {
                 let page = DropPage { status: Some(status), after, limit: Self::PAGE };
                 let snapshots = self.store.snapshots(&page).await?;
                 for snapshot in &snapshots {
+                    read.insert(snapshot.id);
                     self.moved(calendar, snapshot.id, snapshot.terms.window, snapshot.as_of);
                 }
                 match snapshots.last() {
@@ -124,21 +152,23 @@ impl Windows {
                 }
             }
         }
+        // The others have closed or are deleted: of those nothing is awaited but what is noted.
+        calendar.windows.retain(|id, _| read.contains(id));
         Ok(())
     }
 
     /// Notes the edges that lie after `as_of`, the store's time.
-    fn note(&self, agenda: &mut Agenda<Entry>, id: DropId, window: Window, as_of: Timestamp) {
+    fn note(&self, calendar: &mut Calendar, id: DropId, window: Window, as_of: Timestamp) {
         let edges = [(Edge::Opens, Some(window.starts_at())), (Edge::Closes, window.ends_at())];
         for (edge, at) in edges {
             if let Some(at) = at.filter(|at| *at > as_of) {
-                agenda.note(self.clock.now().saturating_add(at.since(as_of)), (id, edge, at));
+                calendar.note(self.clock.now().saturating_add(at.since(as_of)), (id, edge, at));
             }
         }
     }
 
     /// Announces an edge if the drop still has it and the store's time has come.
-    async fn announce(&self, agenda: &mut Agenda<Entry>, entry: Entry) -> Result<(), StoreError> {
+    async fn announce(&self, calendar: &mut Calendar, entry: Entry) -> Result<(), StoreError> {
         let (id, edge, at) = entry;
         let Some(snapshot) = self.store.snapshot(id).await? else {
             return Ok(());
@@ -153,7 +183,7 @@ impl Windows {
         }
         if snapshot.as_of < at {
             let rest = at.since(snapshot.as_of);
-            agenda.note(self.clock.now().saturating_add(rest), entry);
+            calendar.note(self.clock.now().saturating_add(rest), entry);
             return Ok(());
         }
         let snapshot = Arc::new(snapshot);

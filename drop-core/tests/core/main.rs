@@ -16,3 +16,4 @@ mod subscribe;
 mod table;
 mod talk;
 mod tapped;
+mod windows;
