@@ -84,13 +84,13 @@ impl Writer {
         // Given back before the answer is waited for, which the drain's own token covers.
         let _token = admit(&self.drains).ok_or(ServiceError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        let lane = self.lanes.lane(drop_id)?;
-        match lane.enter(Request { command, reply }, self.limits.lane_capacity) {
-            Ok(true) => {
+        let request = Request { command, reply };
+        match self.lanes.enter(drop_id, request, self.limits.lane_capacity)? {
+            Ok(Some(lane)) => {
                 let drain = Drain { writer: self.clone(), drop_id, lane, finished: false };
                 self.drains.spawn(drain.run());
             }
-            Ok(false) => {}
+            Ok(None) => {}
             Err(Refused::Full) => return Err(ServiceError::Busy),
         }
         Ok(answer)
@@ -199,7 +199,7 @@ impl std::ops::Drop for Drain {
             let reason = StoreError::unavailable("the batch before this request broke off");
             fail(abandoned.into_iter().map(|request| request.reply).collect(), &reason.into());
         }
-        self.writer.lanes.retire(self.drop_id, &self.lane);
+        self.writer.lanes.retire(self.drop_id);
     }
 }
 
