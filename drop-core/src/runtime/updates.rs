@@ -42,6 +42,8 @@ struct Replay {
     drop_id: DropId,
     waiting: VecDeque<Update>,
     seen: Revision,
+    /// The drop is said to be gone: nothing more comes of it.
+    gone: bool,
 }
 
 impl Updates {
@@ -56,7 +58,8 @@ impl Updates {
         waiting: VecDeque<Update>,
         seen: Revision,
     ) -> Self {
-        Self { live: self.live, replay: Some(Replay { drop_id, waiting, seen }) }
+        let gone = matches!(waiting.back(), Some(Update::Deleted(_)));
+        Self { live: self.live, replay: Some(Replay { drop_id, waiting, seen, gone }) }
     }
 
     /// The next update; `None` when the service is gone.
@@ -83,6 +86,8 @@ impl Updates {
 impl Replay {
     fn wants(&self, update: &Update) -> bool {
         match update {
+            Update::Missed(_) => true,
+            _ if self.gone => false,
             Update::Changed(change) => {
                 change.drop_id == self.drop_id && change.revision > self.seen
             }
@@ -91,7 +96,6 @@ impl Replay {
             }
             Update::Opened(snapshot) | Update::Ended(snapshot) => snapshot.id == self.drop_id,
             Update::Deleted(drop_id) => *drop_id == self.drop_id,
-            Update::Missed(_) => true,
         }
     }
 }

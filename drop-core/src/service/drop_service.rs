@@ -104,7 +104,8 @@ impl DropService {
     ///
     /// Where changes after `since` are trimmed from the feed, or more than
     /// [`DropService::MAX_REPLAY`], or where the drop has not come to `since` (the store began
-    /// anew), the present state comes in their place, as [`Update::Refreshed`].
+    /// anew), the present state comes in their place, as [`Update::Refreshed`]. Of a drop that is
+    /// not there [`Update::Deleted`] comes, and nothing more.
     ///
     /// ```
     /// # use drop_core::{DropService, Reserve};
@@ -141,13 +142,17 @@ impl DropService {
         let mut waiting = VecDeque::new();
         let mut seen = since;
         let gap = changes.first().is_some_and(|first| first.revision != since.next());
-        // Nothing after `since` may also mean that `since` is of another life of the store.
-        let doubtful = changes.is_empty() && since > Revision::ZERO;
-        if gap || doubtful || changes.len() >= Self::MAX_REPLAY {
-            let snapshot = self.store.snapshot(drop_id).await?;
-            if let Some(snapshot) = snapshot.filter(|snapshot| snapshot.revision != since) {
-                seen = snapshot.revision;
-                waiting.push_back(Update::Refreshed(Arc::new(snapshot)));
+        // A drop that is there has its newest change in the feed. Nothing after `since` may be
+        // because that is the newest, because the drop is gone, or because `since` is of another
+        // life of the store.
+        if gap || changes.is_empty() || changes.len() >= Self::MAX_REPLAY {
+            match self.store.snapshot(drop_id).await? {
+                Some(snapshot) if snapshot.revision == since => {}
+                Some(snapshot) => {
+                    seen = snapshot.revision;
+                    waiting.push_back(Update::Refreshed(Arc::new(snapshot)));
+                }
+                None => waiting.push_back(Update::Deleted(drop_id)),
             }
         } else {
             for change in changes {

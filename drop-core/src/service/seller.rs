@@ -107,10 +107,15 @@ impl DropService {
     pub async fn delete_drop(&self, id: DropId, force: bool) -> Result<(), ServiceError> {
         match self.store.delete_drop(id, force).await? {
             Deletion::Deleted => {
+                // In the lane it may have been stopped; now there is no such drop.
+                self.writer.resume(id);
                 self.bus.forget(id);
                 Ok(())
             }
-            Deletion::NotFound => Err(Rejection::DropNotFound.into()),
+            Deletion::NotFound => {
+                self.writer.resume(id);
+                Err(Rejection::DropNotFound.into())
+            }
             Deletion::Refused => Err(Rejection::HasSales.into()),
         }
     }
@@ -151,17 +156,15 @@ impl DropService {
         let username = parse(username)?;
         let mut begun = false;
         // Who hears that nothing was done must not find rows gone.
-        let fault = |begun: bool, error: ServiceError| match error {
-            ServiceError::Store(error) if begun => after_a_commit(error).into(),
-            ServiceError::Busy | ServiceError::Closed if begun => {
-                ServiceError::Store(StoreError::Unknown(Arc::new(error)))
-            }
-            error => error,
+        let fault = |begun: bool, error: ServiceError| {
+            if begun { after_a_commit(error) } else { error }
         };
         for _ in 0..ROUNDS {
             let deletion = self.store.delete_user(&username).await;
             match deletion.map_err(|error| fault(begun, error.into()))? {
                 Deletion::Deleted => return Ok(()),
+                // Somebody else deletes the same user, and came first to the end.
+                Deletion::NotFound if begun => return Ok(()),
                 Deletion::NotFound => return Err(Rejection::UserNotFound.into()),
                 Deletion::Refused if !force => return Err(Rejection::HasSales.into()),
                 Deletion::Refused => {}
@@ -223,9 +226,10 @@ impl DropService {
 }
 
 /// A fault of what followed a commit: it must not read as if nothing had been written.
-fn after_a_commit(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Contended(cause) | StoreError::Unavailable(cause) => StoreError::Unknown(cause),
-        error => error,
+fn after_a_commit(error: impl Into<ServiceError>) -> ServiceError {
+    match error.into() {
+        known @ ServiceError::Rejected(_) => known,
+        unknown @ ServiceError::Store(StoreError::Unknown(_)) => unknown,
+        error => StoreError::Unknown(Arc::new(error)).into(),
     }
 }

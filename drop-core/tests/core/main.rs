@@ -11,6 +11,7 @@ mod forgery;
 mod history;
 mod instances;
 mod planted;
+mod sellers;
 mod structure;
 mod subscribe;
 mod table;

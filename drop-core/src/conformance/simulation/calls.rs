@@ -62,8 +62,19 @@ impl Call {
         }
     }
 
+    /// Whether this call may have forced a user out of a drop: somebody in its instance has, of
+    /// those who did something since it began.
+    pub(super) fn took_part(&self, since: &[Deed]) -> bool {
+        let Request::DeleteUser { who, force: true } = &self.request else { return false };
+        let mut own = since.iter().filter(|deed| deed.life == self.life);
+        own.any(|deed| match &deed.act {
+            Act::Decided(_, Command::Forget { customer }, Outcome::Done(_), ..) => customer == who,
+            _ => false,
+        })
+    }
+
     /// Whether an answer is what came of a deed.
-    pub(super) fn told_of(&self, act: &Act, told: &Told) -> bool {
+    pub(super) fn told_of(&self, act: &Act, told: &Told, took_part: bool) -> bool {
         match (act, told) {
             (Act::Decided(_, _, Outcome::Done(effect), at, time), told) => {
                 done(effect, *at, *time, told)
@@ -90,6 +101,8 @@ impl Call {
             },
             (Act::UserDeleted(_, deletion), told) => match deletion {
                 Deletion::Deleted => matches!(told, Told::Done),
+                // Who took part in it has done it, whoever came first to the end.
+                Deletion::NotFound if took_part && matches!(told, Told::Done) => true,
                 Deletion::NotFound => is_rejected(told, &Rejection::UserNotFound),
                 Deletion::Refused => is_rejected(told, &Rejection::HasSales),
             },

@@ -94,9 +94,11 @@ impl Stage<'_> {
             same && call.command.is_some() && other.number < call.number
         });
         let before = before.count();
+        let took_part = call.took_part(self.deeds.get(call.began..).unwrap_or_default());
         let since = self.deeds.iter_mut().skip(call.began);
         let own = since.filter(|deed| deed.life == call.life && !deed.claimed);
-        let fitting = own.filter(|deed| call.asked_for(deed) && call.told_of(&deed.act, told));
+        let fitting =
+            own.filter(|deed| call.asked_for(deed) && call.told_of(&deed.act, told, took_part));
         match fitting.take(before + 1).last() {
             Some(deed) => deed.claimed = true,
             None => panic!("I8: call {} is told what never was: {told:?}", call.number),
