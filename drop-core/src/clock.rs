@@ -50,6 +50,23 @@ impl Clock for SystemClock {
 
 /// A clock for timers: it goes on as fast as time passes and never jumps, whatever becomes of
 /// the machine's. What it tells is no date, only a distance from an earlier telling.
+///
+/// While a machine is suspended it may stand still, as on Linux, and timers come that much later.
+/// Nothing is sold wrongly by that, since decisions go by the store's time; the next sweep finds
+/// what lapsed meanwhile.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use std::time::Duration;
+/// use drop_core::{Clock, SteadyClock};
+///
+/// let clock = SteadyClock::new();
+/// let before = clock.now();
+/// clock.sleep(Duration::from_millis(5)).await;
+/// assert!(clock.now() >= before.saturating_add(Duration::from_millis(5)));
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SteadyClock {
     began: Instant,

@@ -10,24 +10,31 @@ pub type Cause = Arc<dyn Error + Send + Sync + 'static>;
 
 /// A fault of a store. Refusals by the rules are no faults; they are
 /// [`Rejection`]s.
+///
+/// Where a store answers with it nothing was written, except with [`StoreError::Unknown`]. What
+/// takes several steps, as amending a drop and reading it does, answers `Unknown` for any fault
+/// once a step is committed, with that fault as its source.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Others kept undoing what was to be written, longer than bounded retries last.
+    /// Others kept undoing what was to be written, longer than bounded retries last; nothing was
+    /// written.
     #[error("the drop is contended")]
     Contended(#[source] Cause),
     /// The store cannot be reached, has no room for the request now, or did not get the drop's
     /// lock in time; nothing was written. It says nothing of other drops.
     #[error("the store is unavailable")]
     Unavailable(#[source] Cause),
-    /// The commit was sent and its answer lost: it may have happened. Repeating the request
-    /// converges, because holds and purchases have natural keys.
+    /// It may have been written: the commit was sent and its answer lost, or what followed the
+    /// commit failed. Repeating the request converges, because holds and purchases have natural
+    /// keys.
     #[error("the commit's outcome is unknown")]
     Unknown(#[source] Cause),
-    /// What is stored contradicts itself. The drop is stopped until a person has looked.
+    /// What is stored contradicts itself; nothing was written. The drop is stopped until a person
+    /// has looked.
     #[error("the stored data contradicts itself")]
     Corrupt(#[source] Cause),
-    /// Any other fault.
+    /// Any other fault; nothing was written.
     #[error("the store failed")]
     Backend(#[source] Cause),
 }
@@ -62,7 +69,8 @@ impl From<Corruption> for StoreError {
 #[error("{0}")]
 struct Finding(String);
 
-/// Why the service did not do what was asked.
+/// Why the service did not do what was asked. Only with [`StoreError::Unknown`] may any of it
+/// be done.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceError {

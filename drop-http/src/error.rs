@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::time::Instant;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use drop_core::{Rejection, ServiceError, StoreError};
 use serde::Serialize;
+
+use crate::outage::Outage;
 
 /// What the request was about, where the same refusal has another name on another route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,8 +149,9 @@ impl Problem {
                 Self::new(StatusCode::CONFLICT, "CONCURRENT_UPDATE", message)
             }
             StoreError::Unavailable(_) | StoreError::Unknown(_) => {
-                // The service has said so once for the whole batch.
-                tracing::debug!(error = %chain(fault), "the store did not answer");
+                // Of a batch the service has said so; of what is read, created or deleted
+                // nobody else does.
+                OUTAGE.tell(&chain(fault), Instant::now());
                 Self::busy().retry_after(2)
             }
             fault => {
@@ -169,6 +173,9 @@ impl Problem {
         self.code
     }
 }
+
+/// Of all requests together, since they fail together.
+static OUTAGE: Outage = Outage::new();
 
 /// An error with its causes, for the log.
 fn chain(error: &dyn Error) -> String {

@@ -94,6 +94,7 @@ mod live;
 mod metrics;
 mod middleware;
 mod names;
+mod outage;
 mod routes;
 mod sockets;
 mod throttle;

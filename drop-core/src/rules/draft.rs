@@ -271,7 +271,7 @@ impl Draft {
             return None;
         }
         self.ledger.recent.truncate(DropSnapshot::RECENT);
-        let over = |variants: &[VariantStock]| {
+        let sold_out = |variants: &[VariantStock]| {
             let stock = Stock::sum(variants.iter().map(|variant| variant.stock));
             stock.sold() == stock.total()
         };
@@ -279,7 +279,7 @@ impl Draft {
             drop_id: self.ledger.drop_id,
             revision: self.ledger.revision.next(),
             as_of: self.ledger.as_of,
-            sold_out: over(&self.ledger.variants) && !over(&self.variants_before),
+            sold_out: sold_out(&self.ledger.variants) && !sold_out(&self.variants_before),
             variants: self.ledger.variants,
             next_number: self.ledger.next_number,
             updated,

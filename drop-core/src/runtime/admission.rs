@@ -1,10 +1,10 @@
-//! Coming in while the house closes.
+//! Coming in while the service closes.
 
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Counts who is inside, and knows whether it is closed. Who closes it waits until it is empty.
-pub(super) trait Tally {
+pub(super) trait InFlight {
     /// Counts its owner until it is dropped.
     type Token;
 
@@ -15,7 +15,7 @@ pub(super) trait Tally {
     fn is_closed(&self) -> bool;
 }
 
-impl Tally for TaskTracker {
+impl InFlight for TaskTracker {
     type Token = TaskTrackerToken;
 
     fn token(&self) -> TaskTrackerToken {
@@ -27,19 +27,19 @@ impl Tally for TaskTracker {
     }
 }
 
-/// Lets the caller in, unless the tally is closed.
+/// Lets the caller in, unless it is closed.
 ///
 /// Counted before the look at `is_closed`: whoever closes it either is seen here or sees that
 /// somebody came in, and waits.
-pub(super) fn admit<T: Tally>(tally: &T) -> Option<T::Token> {
-    let token = tally.token();
-    (!tally.is_closed()).then_some(token)
+pub(super) fn admit<T: InFlight>(in_flight: &T) -> Option<T::Token> {
+    let token = in_flight.token();
+    (!in_flight.is_closed()).then_some(token)
 }
 
 /// Run as `.ci/test` does; see [`explore`](crate::conformance::explore).
 #[cfg(all(test, any(drop_loom, drop_shuttle)))]
 mod models {
-    use super::{Tally, admit};
+    use super::{InFlight, admit};
     use crate::conformance::explore::atomic::{AtomicUsize, Ordering};
     use crate::conformance::explore::{convicts, explore, together};
     use crate::runtime::lane::Lane;
@@ -50,7 +50,7 @@ mod models {
 
     struct Token(Arc<AtomicUsize>);
 
-    impl Tally for Count {
+    impl InFlight for Count {
         type Token = Token;
 
         fn token(&self) -> Token {
@@ -71,18 +71,18 @@ mod models {
 
     /// A writer with one lane, of which only what matters at the end is there.
     struct Writer {
-        tally: Count,
+        in_flight: Count,
         lane: Lane<()>,
         accepted: AtomicUsize,
         answered: AtomicUsize,
-        /// How many were answered when the house was seen closed and empty, and one more.
+        /// How many were answered when the service was seen closed and empty, and one more.
         end: AtomicUsize,
     }
 
     impl Writer {
         fn new() -> Self {
             Self {
-                tally: Count(Arc::new(AtomicUsize::new(0))),
+                in_flight: Count(Arc::new(AtomicUsize::new(0))),
                 lane: Lane::new(),
                 accepted: AtomicUsize::new(0),
                 answered: AtomicUsize::new(0),
@@ -91,11 +91,11 @@ mod models {
         }
 
         fn enter(&self, admit: impl FnOnce(&Count) -> Option<Token>) {
-            let Some(token) = admit(&self.tally) else { return };
+            let Some(token) = admit(&self.in_flight) else { return };
             self.accepted.fetch_add(1, Ordering::SeqCst);
             if self.lane.enter((), 8) == Ok(true) {
                 // The drain is a task with a token of its own.
-                let drain = self.tally.token();
+                let drain = self.in_flight.token();
                 drop(token);
                 while let Some(items) = self.lane.take(1) {
                     self.answered.fetch_add(items.len(), Ordering::SeqCst);
@@ -105,21 +105,21 @@ mod models {
         }
 
         fn close(&self) {
-            self.tally.0.fetch_or(1, Ordering::AcqRel);
-            if self.tally.0.load(Ordering::Acquire) == 1 {
+            self.in_flight.0.fetch_or(1, Ordering::AcqRel);
+            if self.in_flight.0.load(Ordering::Acquire) == 1 {
                 let answered = self.answered.load(Ordering::SeqCst);
                 self.end.store(answered + 1, Ordering::SeqCst);
             }
         }
 
-        /// Where closing found the house empty, nobody was left behind and nobody came later.
+        /// Where closing found the service empty, nobody was left behind and nobody came later.
         fn check(&self) {
             let accepted = self.accepted.load(Ordering::SeqCst);
             assert_eq!(self.answered.load(Ordering::SeqCst), accepted, "unanswered");
             if let Some(answered) = self.end.load(Ordering::SeqCst).checked_sub(1) {
                 assert_eq!(answered, accepted, "came in after the end");
             }
-            assert_eq!(self.tally.0.load(Ordering::SeqCst), 1, "closed and empty");
+            assert_eq!(self.in_flight.0.load(Ordering::SeqCst), 1, "closed and empty");
         }
     }
 
@@ -141,9 +141,9 @@ mod models {
     #[test]
     fn looking_before_being_counted_is_convicted() {
         convicts("came in after the end", |threads| {
-            shutdown(threads, |tally| {
-                let open = !tally.is_closed();
-                open.then(|| tally.token())
+            shutdown(threads, |in_flight| {
+                let open = !in_flight.is_closed();
+                open.then(|| in_flight.token())
             });
         });
     }
@@ -158,7 +158,7 @@ mod models {
                     if thread == 0 {
                         return writer.close();
                     }
-                    let Some(token) = admit(&writer.tally) else { return };
+                    let Some(token) = admit(&writer.in_flight) else { return };
                     writer.accepted.fetch_add(1, Ordering::SeqCst);
                     let drains = writer.lane.enter((), 8) == Ok(true);
                     drop(token);

@@ -30,7 +30,8 @@ pub(super) struct Deadlines {
 }
 
 impl Deadlines {
-    /// What is nearer by less was noted with another delay, and by no other clock.
+    /// Two notings of one deadline differ by the delay of their messages; more than this means
+    /// that a clock was set.
     const SLACK: Duration = Duration::from_secs(1);
 
     pub(super) fn new() -> Self {

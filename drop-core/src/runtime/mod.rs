@@ -1,4 +1,5 @@
-//! The only place that knows tokio: what turns callers into batches, and commits into news.
+//! Every task there is: what turns callers into batches, and commits into news. Beside it only
+//! clocks know tokio.
 //!
 //! ```text
 //! caller -> lane -> writer -> store

@@ -64,7 +64,8 @@ impl DropService {
     ///
     /// # Errors
     /// [`ServiceError::Rejected`] with `StockBelowCommitted`, `Stale`, `InvalidTerms` or
-    /// `DropNotFound`; otherwise as [`DropService::reserve`].
+    /// `DropNotFound`; otherwise as [`DropService::reserve`]. Where it is amended and cannot be
+    /// read, [`StoreError::Unknown`].
     ///
     /// # Cancel safety
     /// Dropped before the decision has begun, nothing happens; after that it may be amended.
@@ -144,7 +145,8 @@ impl DropService {
     ///
     /// # Errors
     /// [`ServiceError::Rejected`] with `HasSales`, `UserNotFound` or `InvalidUsername`;
-    /// otherwise as [`DropService::reserve`].
+    /// otherwise as [`DropService::reserve`]. Once the user is gone from a drop, whatever fails is
+    /// [`StoreError::Unknown`].
     ///
     /// # Cancel safety
     /// Dropped midway, the user is gone from some drops and still exists. Repeating it ends

@@ -204,8 +204,15 @@ impl From<&ServiceError> for Answer {
     fn from(error: &ServiceError) -> Self {
         match error {
             ServiceError::Rejected(rejection) => Self::Refused(rejection.clone()),
-            ServiceError::Store(StoreError::Unknown(_)) => Self::Unknown,
-            ServiceError::Busy | ServiceError::Closed | ServiceError::Store(_) => Self::NotDone,
+            ServiceError::Busy | ServiceError::Closed => Self::NotDone,
+            ServiceError::Store(fault) => match fault {
+                StoreError::Unknown(_) => Self::Unknown,
+                // That is what the contract says of them, so who does it all the same is convicted.
+                StoreError::Contended(_)
+                | StoreError::Unavailable(_)
+                | StoreError::Corrupt(_)
+                | StoreError::Backend(_) => Self::NotDone,
+            },
         }
     }
 }
