@@ -85,7 +85,7 @@ async fn a_schema_that_cannot_be_read_is_unavailable() {
         false => Verdict::Pass,
     });
     assert_unavailable(soon(builder.migrate()).await);
-    // Neither is the farewell waited for.
+    // Nor is anybody kept by a farewell that nobody hears.
     proxy.set_judge(|step| match step.kind {
         StepKind::End => Verdict::BlackHoleBefore,
         _ => Verdict::Pass,

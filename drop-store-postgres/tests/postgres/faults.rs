@@ -61,6 +61,27 @@ async fn write_conflicts_and_deadlocks_are_tried_again_up_to_a_bound() {
     replays(&store, id).await;
 }
 
+/// As another instance that trims at the same time, or a drop that is deleted meanwhile.
+#[tokio::test]
+async fn trimming_that_others_undo_runs_again() {
+    let database = database().await;
+    database.set("default_transaction_isolation", "repeatable read").await.unwrap();
+    let store = database.connect().await.unwrap();
+    let id = drop_of(&store, 5).await;
+    for customer in ["ann", "bob"] {
+        hold(&store, id, customer).await;
+    }
+    let mut outside = database.connection().await.unwrap();
+    outside.execute("BEGIN; DELETE FROM drop_changes WHERE revision = 1").await.unwrap();
+    let trimming = tokio::spawn({
+        let store = store.clone();
+        async move { store.trim(1).await }
+    });
+    waits(&database, 1).await;
+    outside.execute("COMMIT").await.unwrap();
+    assert_eq!(trimming.await.unwrap().unwrap(), 1);
+}
+
 #[tokio::test]
 async fn other_faults_are_not_tried_again_and_say_what_they_are() {
     let (database, store) = store().await;

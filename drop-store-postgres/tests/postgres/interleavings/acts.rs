@@ -61,6 +61,8 @@ pub(crate) enum Act {
     DeleteFreshUser,
     /// Another drop.
     Create,
+    /// All but the newest changes of each drop go from the feed.
+    Trim,
 }
 
 /// What was answered.
@@ -71,10 +73,14 @@ pub(crate) enum Answer {
     /// The user has no reservation and is no user any more.
     NoUser(bool),
     Created,
+    Trimmed,
 }
 
 impl Act {
-    pub(crate) const ALL: [Self; 17] = [
+    /// How many changes [`Act::Trim`] leaves: there are three before anybody plays.
+    pub(crate) const KEPT: u32 = 2;
+
+    pub(crate) const ALL: [Self; 18] = [
         Self::Reserve,
         Self::ReserveByOther,
         Self::Repeat,
@@ -92,6 +98,7 @@ impl Act {
         Self::DeleteUser,
         Self::DeleteFreshUser,
         Self::Create,
+        Self::Trim,
     ];
 
     /// Whether what it does to users, outside of any transaction, can meet what the other does.
@@ -166,6 +173,10 @@ impl Act {
             assert_ne!(made.id, cast.drop_id, "a number was given twice");
             return Ok(Answer::Created);
         }
+        if self == Self::Trim {
+            store.trim(Self::KEPT).await?;
+            return Ok(Answer::Trimmed);
+        }
         let force = self == Self::Delete;
         Ok(Answer::Deletion(store.delete_drop(cast.drop_id, force).await?))
     }
@@ -222,7 +233,7 @@ impl Act {
                 }
                 *deletion == if refused { Deletion::Refused } else { Deletion::Deleted }
             }
-            (Answer::Created, _) => true,
+            (Answer::Created | Answer::Trimmed, _) => true,
         }
     }
 }

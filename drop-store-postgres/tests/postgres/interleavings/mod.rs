@@ -58,7 +58,10 @@ impl Stage {
 
     /// Plays one merge and checks what it left; the choices there were.
     async fn one(&mut self, acts: [Act; 2], script: &[usize]) -> Vec<usize> {
-        let cast = self.scenes.next().await;
+        let cast = match acts.contains(&Act::Trim) {
+            true => self.scenes.next_alone().await,
+            false => self.scenes.next().await,
+        };
         let users = is_long() || acts[0].meets_in_users(acts[1]);
         self.players.iter().for_each(|player| player.hold(users));
         let mut course = Course::default();
@@ -153,6 +156,10 @@ async fn every_merge(isolation: &'static str) {
     });
     // A share of every run: no pair that cannot meet, and each pair under one of the three
     // defaults, another one every day.
+    let share = match is_long() {
+        true => "all",
+        false => "those that can meet, a third for each default, which changes by day",
+    };
     let chosen = (day() + DEFAULTS.iter().position(|known| *known == isolation).unwrap()) % 3;
     let pairs = pairs.filter(|[first, second]| is_long() || !first.is_apart_from(*second));
     for (number, acts) in pairs.enumerate() {
@@ -172,6 +179,7 @@ async fn every_merge(isolation: &'static str) {
         .figure("refusals by the rules", &refusals)
         .figure("40001, run again", &restarts)
         .figure("40P01", &0)
+        .figure("share of the pairs", &share)
         .save();
     drop(stage.database);
 }

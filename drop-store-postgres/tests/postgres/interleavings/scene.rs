@@ -1,5 +1,6 @@
 //! Drops to play on, made in portions, and what is to be true of each afterwards.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub(crate) struct Scenes {
     now: Timestamp,
     portion: usize,
     made: Vec<Cast>,
+    /// What was in the feed of each drop before anybody played on it: some of it may be trimmed.
+    before: BTreeMap<DropId, Vec<Arc<Change>>>,
 }
 
 impl Scenes {
@@ -30,7 +33,8 @@ impl Scenes {
         const PATIENCE: Duration = Duration::from_secs(60);
         let builder = time.builder().acquire_timeout(PATIENCE).lock_timeout(PATIENCE);
         let store = builder.answer_timeout(PATIENCE).connect().await.unwrap();
-        Self { store, time, now: start(), portion, made: Vec::new() }
+        let (made, before) = (Vec::new(), BTreeMap::new());
+        Self { store, time, now: start(), portion, made, before }
     }
 
     /// The time of all its drops.
@@ -56,12 +60,24 @@ impl Scenes {
         self.pass(30).await;
         let anns = self.holds(&ids, "ann").await;
         self.pass(30).await;
+        let feeds = ids.iter().map(|id| self.store.changes(*id, Revision::ZERO, 10));
+        let feeds = join_all(feeds).await.into_iter().map(Result::unwrap);
+        self.before = ids.iter().copied().zip(feeds).collect();
         let casts = ids.iter().zip(anns).zip(lenas);
         let at = self.now;
         self.made = casts
             .map(|((drop_id, anns), lenas)| Cast { drop_id: *drop_id, anns, lenas, at })
             .collect();
         self.made.pop().unwrap()
+    }
+
+    /// A drop made for one merge: [`Act::Trim`] reaches all that are there.
+    pub(crate) async fn next_alone(&mut self) -> Cast {
+        self.made.clear();
+        let portion = std::mem::replace(&mut self.portion, 1);
+        let cast = self.next().await;
+        self.portion = portion;
+        cast
     }
 
     async fn holds(&self, ids: &[DropId], who: &str) -> Vec<ReservationId> {
@@ -75,12 +91,18 @@ impl Scenes {
         self.time.set_time(self.now).await.unwrap();
     }
 
-    /// The whole feed of a drop, once counters, rows and feed agree; empty where it is deleted.
+    /// The whole feed of a drop, with what was trimmed of it, once counters, rows and feed agree;
+    /// empty where it is deleted.
     async fn sound_feed(&self, cast: &Cast) -> Vec<Arc<Change>> {
         let audit = self.store.audit(cast.drop_id).await.unwrap();
-        let feed = self.store.changes(cast.drop_id, Revision::ZERO, 1000).await.unwrap();
+        let mut feed = self.store.changes(cast.drop_id, Revision::ZERO, 1000).await.unwrap();
         assert_eq!(audit.is_some(), !feed.is_empty());
         if audit.is_some() {
+            let kept = usize::try_from(Act::KEPT).unwrap();
+            assert!(feed.len() >= kept, "more was trimmed than may be");
+            let oldest = feed[0].revision;
+            let trimmed = self.before[&cast.drop_id].iter().filter(|c| c.revision < oldest);
+            feed.splice(..0, trimmed.cloned().collect::<Vec<_>>());
             assert_sound(&self.store, cast.drop_id).await;
             // A change that does not fit on the one before panics.
             for (id, row) in Rows::replay(&feed).unwrap().reservations {
