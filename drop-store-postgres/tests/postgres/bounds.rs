@@ -16,7 +16,7 @@ async fn soon<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(30), future).await.expect("it waits without a bound")
 }
 
-fn assert_unavailable<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
+fn assert_unavailable<T: std::fmt::Debug>(answer: &Result<T, StoreError>) {
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
 }
 
@@ -30,7 +30,7 @@ async fn whoever_deletes_a_user_does_not_wait_for_ever_for_his_row() {
     outcome(&store, id, forget("ann")).await;
     let mut outside = database.connection().await.unwrap();
     outside.execute("BEGIN; SELECT 1 FROM users FOR UPDATE").await.unwrap();
-    assert_unavailable(soon(store.delete_user(&name("ann"))).await);
+    assert_unavailable(&soon(store.delete_user(&name("ann"))).await);
     outside.execute("ROLLBACK").await.unwrap();
     soon(store.delete_user(&name("ann"))).await.unwrap();
 }
@@ -53,7 +53,7 @@ async fn a_creation_that_stops_in_the_middle_stops_no_other() {
     let other = database.builder().lock_timeout(Duration::from_secs(10)).connect().await.unwrap();
     soon(other.create_drop(&plain(1))).await.unwrap();
     step.release();
-    assert_unavailable(soon(stopped).await.unwrap());
+    assert_unavailable(&soon(stopped).await.unwrap());
 }
 
 /// A network that takes connections and lets nothing through.
@@ -68,9 +68,9 @@ async fn a_server_in_a_black_hole_is_unavailable_at_the_start() {
     let builder = PostgresStore::builder_with(options);
     let builder = builder.answer_timeout(Duration::from_millis(300));
     let builder = builder.acquire_timeout(Duration::from_millis(300));
-    assert_unavailable(soon(builder.migrate()).await);
-    assert_unavailable(soon(builder.clone().connect()).await);
-    assert_unavailable(soon(builder.connect_unmigrated()).await);
+    assert_unavailable(&soon(builder.migrate()).await);
+    assert_unavailable(&soon(builder.clone().connect()).await);
+    assert_unavailable(&soon(builder.connect_unmigrated()).await);
 }
 
 /// The connection is there, and swallows what is asked first.
@@ -84,7 +84,7 @@ async fn a_schema_that_cannot_be_read_is_unavailable() {
         true => Verdict::BlackHoleBefore,
         false => Verdict::Pass,
     });
-    assert_unavailable(soon(builder.migrate()).await);
+    assert_unavailable(&soon(builder.migrate()).await);
     // Nor is anybody kept by a farewell that nobody hears.
     proxy.set_judge(|step| match step.kind {
         StepKind::End => Verdict::BlackHoleBefore,
