@@ -213,6 +213,7 @@ pub(super) const CRASH: &[Mode] = &[
         &[
             "drop-store-postgres/tests/postgres/faults.rs::other_faults_are_not_tried_again_and_say_what_they_are",
             "examples/shop/tests/shop/proof/resources.rs::disk_full_then_enlarged_under_postgres",
+            "examples/shop/tests/shop/proof/injected.rs::errors_that_last_have_their_status_and_leave_nothing_half_done",
         ],
     ),
     (
@@ -221,6 +222,7 @@ pub(super) const CRASH: &[Mode] = &[
             "drop-store-postgres/tests/postgres/faults.rs::a_pool_without_room_says_so_soon",
             "examples/shop/tests/shop/proof/resources.rs::max_connections_reached",
             "drop-store-postgres/tests/postgres/injected/mod.rs::postgres_out_of_connections_is_unavailable_and_passes",
+            "examples/shop/tests/shop/proof/injected.rs::errors_that_last_have_their_status_and_leave_nothing_half_done",
         ],
     ),
     (

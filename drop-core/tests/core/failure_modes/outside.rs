@@ -40,6 +40,7 @@ pub(super) const EVENTS: &[Mode] = &[
         &[
             "drop-http/tests/http/proof/sockets.rs::a_hundred_who_never_read_are_owed_no_backlog",
             "drop-http/tests/http/seats.rs::who_takes_nothing_is_cut",
+            "examples/shop/tests/shop/lifecycle.rs::events_that_nobody_takes_are_cut_off",
         ],
     ),
     (
