@@ -112,9 +112,9 @@ async fn headers_that_drip_are_cut_off() {
     let address = shop.origin.trim_start_matches("http://").to_owned();
     let (mut from, mut to) = TcpStream::connect(&address).await.unwrap().into_split();
     let dripping = async {
-        let mut bytes =
+        let bytes =
             b"GET / HTTP/1.1\r\nhost: shop\r\nslow: ".iter().chain(std::iter::repeat(&b'x'));
-        while let Some(byte) = bytes.next() {
+        for byte in bytes {
             if to.write_all(&[*byte]).await.is_err() {
                 break;
             }
