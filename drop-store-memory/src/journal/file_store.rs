@@ -35,6 +35,12 @@ use super::redb_log::RedbLog;
 /// is written again and synced before the file is believed. So the store sells on once the disk
 /// does, without a restart, and nothing that was not synced is ever acknowledged.
 ///
+/// That holds over restarts too. A file that was not closed in order - its process was killed,
+/// crashed, or ended with a write that had failed - is written again before it is believed,
+/// because what it reads as may be in the system's cache only. Closing in order is dropping all
+/// clones of the store. It ends where the system lies in another way: a copy of the file that
+/// was made after a failed sync, or a disk that says that it has written what it has not.
+///
 /// ```
 /// # let directory = tempfile::tempdir().unwrap();
 /// # let directory = directory.path();

@@ -8,7 +8,7 @@ use redb::{Database, Error as EngineError};
 use super::error::OpenError;
 use super::load::LoadError;
 use super::medium::Medium;
-use super::resync::{Resync, Unsynced};
+use super::resync::{Resync, Syncs};
 use super::tables::{CHANGES, FORMAT, HEADS, META, PRESENT_FORMAT, RESERVATIONS, TERMS, USERS};
 
 /// The database's name in its directory.
@@ -44,13 +44,10 @@ pub(super) fn refusal(path: &Path, error: LoadError) -> OpenError {
 }
 
 /// Opens the database of a medium, every page checked.
-pub(super) fn open_engine(
-    medium: &dyn Medium,
-    unsynced: &Unsynced,
-) -> Result<Database, EngineError> {
+pub(super) fn open_engine(medium: &dyn Medium, syncs: &Syncs) -> Result<Database, EngineError> {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
-    Ok(builder.create_with_backend(Resync::new(medium.open()?, unsynced))?)
+    Ok(builder.create_with_backend(Resync::new(medium.open()?, syncs))?)
 }
 
 /// The engine promises to report damage when it checks on opening, and so does `load`; should

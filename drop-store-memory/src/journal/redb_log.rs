@@ -15,7 +15,7 @@ use super::compare::{Doubt, compare};
 use super::load::{LoadError, Loaded, load};
 use super::medium::Medium;
 use super::open::{guarded, open_engine};
-use super::resync::Unsynced;
+use super::resync::Syncs;
 use super::tables::{
     CHANGES, HEADS, HeadRecord, LAST_DROP, LAST_USER, META, RESERVATIONS, TERMS, TermsRecord,
     USERS, decode, encode,
@@ -30,7 +30,7 @@ pub(super) struct RedbLog {
     medium: Box<dyn Medium>,
     /// How long after one attempt to open it again the next may begin.
     pause: Duration,
-    unsynced: Unsynced,
+    syncs: Syncs,
     /// Taken for as long as a transaction takes; `None` while it cannot be opened.
     database: Mutex<Option<Database>>,
     /// Taken for a moment only.
@@ -64,14 +64,14 @@ impl RedbLog {
         medium: Box<dyn Medium>,
         pause: Duration,
     ) -> Result<(Self, Loaded), LoadError> {
-        let unsynced = Unsynced::default();
+        let syncs = Syncs::default();
         let (database, loaded) = guarded(|| {
-            let database = open_engine(medium.as_ref(), &unsynced)?;
+            let database = open_engine(medium.as_ref(), &syncs)?;
             let loaded = load(&database)?;
             Ok((database, loaded))
         })?;
         let database = Mutex::new(Some(database));
-        Ok((Self { medium, pause, unsynced, database, state: Mutex::default() }, loaded))
+        Ok((Self { medium, pause, syncs, database, state: Mutex::default() }, loaded))
     }
 
     /// One transaction. What fails before its commit has not happened; where the commit itself
@@ -144,7 +144,7 @@ impl Log for RedbLog {
         // nothing as it goes.
         *database = None;
         let opened = guarded(|| {
-            let opened = open_engine(self.medium.as_ref(), &self.unsynced)?;
+            let opened = open_engine(self.medium.as_ref(), &self.syncs)?;
             let lead = compare(&opened, memory, doubt.as_ref())?;
             Ok((opened, lead))
         });

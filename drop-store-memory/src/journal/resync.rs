@@ -2,14 +2,30 @@
 
 use std::io;
 use std::ops::Bound;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, StorageBackend};
 
-/// Whether a sync has failed and nothing has made it good.
+/// What a process knows of the syncs of a file, over all engines that it opens on it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unsynced(Arc<AtomicBool>);
+pub(super) struct Syncs(Arc<Mutex<Known>>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Known {
+    /// Nothing: the file was another process's before.
+    #[default]
+    Nothing,
+    /// None has failed that was not made good.
+    Passed,
+    /// One has failed, or has not come back.
+    Failed,
+}
+
+impl Syncs {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// A backend that writes everything again, and syncs it, before it serves what a failed sync
 /// has left.
@@ -18,20 +34,44 @@ pub(super) struct Unsynced(Arc<AtomicBool>);
 /// read as they should, a later sync passes, and after a loss of power they are not there
 /// ("fsyncgate"). What is read is then no witness of what is kept. Written again, it is.
 ///
+/// The process that has seen the sync fail may be gone, and cannot be relied on for a note: it
+/// would stand on the disk that fails. But the engine marks its file, synced, before it first
+/// writes to it, and takes the mark away when it closes and no operation has failed. So a file
+/// with the mark is written again too, and one that was closed in order costs nothing.
+///
 /// A loss of power in the middle leaves pages of the last transaction beside pages that lack
 /// it, which is what the engine's checksums tell from a whole one.
 #[derive(Debug)]
 pub(super) struct Resync {
     backend: Box<dyn StorageBackend>,
-    unsynced: Unsynced,
+    syncs: Syncs,
 }
 
 impl Resync {
     /// How much is read and written at once.
     const CHUNK: usize = 1 << 20;
+    /// How a database begins.
+    const MAGIC: &[u8; 9] = b"redb\x1A\x0A\xA9\x0D\x0A";
+    /// Flags of a file that was closed in order: which slot is the primary one, and that it was
+    /// committed in two phases.
+    const HARMLESS: u8 = 1 | 4;
 
-    pub(super) fn new(backend: Box<dyn StorageBackend>, unsynced: &Unsynced) -> Self {
-        Self { backend, unsynced: unsynced.clone() }
+    pub(super) fn new(backend: Box<dyn StorageBackend>, syncs: &Syncs) -> Self {
+        Self { backend, syncs: syncs.clone() }
+    }
+
+    /// Whether a process before this one may have ended with a sync that failed.
+    ///
+    /// The engine's format: nine bytes of magic, then flags. Any that is not known is doubtful.
+    fn was_left_open(&self, length: u64) -> io::Result<bool> {
+        let mut start = [0; Self::MAGIC.len() + 1];
+        if length < u64::try_from(start.len()).map_err(io::Error::other)? {
+            return Ok(false);
+        }
+        self.backend.read(0, &mut start)?;
+        let [magic @ .., flags] = &start;
+        // What is no database is left as it is.
+        Ok(magic == Self::MAGIC && flags & !Self::HARMLESS != 0)
     }
 
     fn write_again(&self, length: u64) -> io::Result<()> {
@@ -56,19 +96,25 @@ impl StorageBackend for Resync {
             // The engine would take it for a new database.
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the file is empty"));
         }
-        if self.unsynced.0.load(Ordering::Relaxed) {
+        let mut known = self.syncs.known();
+        let is_doubtful = match *known {
+            Known::Nothing => self.was_left_open(length)?,
+            Known::Passed => false,
+            Known::Failed => true,
+        };
+        if is_doubtful {
             self.write_again(length)?;
-            self.unsynced.0.store(false, Ordering::Relaxed);
         }
+        *known = Known::Passed;
         Ok(length)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let synced = self.backend.sync_data();
-        if synced.is_err() {
-            self.unsynced.0.store(true, Ordering::Relaxed);
-        }
-        synced
+        let before = std::mem::replace(&mut *self.syncs.known(), Known::Failed);
+        self.backend.sync_data()?;
+        // A later sync that passes does not make good what one before it has lost.
+        *self.syncs.known() = before;
+        Ok(())
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {

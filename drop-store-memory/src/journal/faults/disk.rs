@@ -68,6 +68,16 @@ impl Disk {
         self.state().failed
     }
 
+    /// Operations since the last plan.
+    pub(super) fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// What no loss of power takes away.
+    pub(super) fn kept(&self, range: std::ops::Range<usize>) -> Vec<u8> {
+        self.state().kept[range].to_vec()
+    }
+
     /// What is there after a loss of power: pages that were not synced may be, or not.
     pub(super) fn after_power_loss(&self, dice: &mut Dice) -> Self {
         let state = self.state();
@@ -81,6 +91,20 @@ impl Disk {
             }
         }
         Self::new(kept)
+    }
+
+    /// What the next process finds when this one is gone: all of the cache, and what a failed
+    /// sync has lost is lost.
+    pub(super) fn after_exit(&self) -> Self {
+        let state = self.state();
+        let State { cache, kept, dirty, .. } = &*state;
+        let left = State {
+            cache: cache.clone(),
+            kept: kept.clone(),
+            dirty: dirty.clone(),
+            ..State::default()
+        };
+        Self(Arc::new(Mutex::new(left)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

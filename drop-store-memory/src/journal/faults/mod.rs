@@ -3,6 +3,8 @@
 //! a restart once the fault is over.
 
 mod disk;
+mod restart;
+mod resynced;
 mod script;
 
 use std::collections::BTreeMap;
@@ -45,6 +47,15 @@ fn prepared() -> Disk {
     drop(database);
     prepare(&open(&disk, "prepared"));
     disk
+}
+
+/// What the script makes of a disk that does not fail.
+fn reference(base: &Disk) -> String {
+    let store = open(&base.after_power_loss(&mut Dice::new(0)), "reference");
+    for (step, ask) in STEPS {
+        ask(&store, &mut Acknowledged::default()).unwrap_or_else(|e| panic!("{step}: {e:?}"));
+    }
+    facts(&store)
 }
 
 /// Revisions that callers were told of.
@@ -141,11 +152,7 @@ fn an_io_error_at_any_operation_loses_nothing_and_is_recovered_from_without_a_re
         "cargo test -p drop-store-memory --features journal --lib faults",
     );
     let base = prepared();
-    let reference = open(&base.after_power_loss(&mut Dice::new(0)), "reference");
-    for (step, ask) in STEPS {
-        ask(&reference, &mut Acknowledged::default()).unwrap_or_else(|e| panic!("{step}: {e:?}"));
-    }
-    let expected = facts(&reference);
+    let expected = reference(&base);
     let mut runs = 0;
     for done in [Done::Nothing, Done::Half, Done::All] {
         let counts: &[u64] = match done {
