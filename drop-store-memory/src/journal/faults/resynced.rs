@@ -22,7 +22,7 @@ fn only_a_file_that_was_not_closed_in_order_is_written_again() {
     assert_eq!(written(&disk.after_exit(), &Syncs::default()), 0, "closed in order");
     let store = open(&disk, "again");
     let killed = disk.after_exit();
-    assert!(written(&killed, &Syncs::default()) > 1, "killed");
+    assert!(written(&killed, &Syncs::default()) > 0, "killed");
     drop(store);
     assert_eq!(written(&disk.after_exit(), &Syncs::default()), 0, "closed in order again");
 }
@@ -42,7 +42,7 @@ fn what_was_written_again_is_synced_before_it_is_read() {
     failing.sync_data().unwrap();
     failing.close().unwrap();
     assert_ne!(disk.kept(8192..12_288), [7; 4096]);
-    assert!(written(&disk, &syncs) > 1);
+    assert!(written(&disk, &syncs) > 0);
     assert_eq!(disk.kept(8192..12_288), [7; 4096]);
     assert_eq!(written(&disk, &syncs), 0, "once is enough");
 }
