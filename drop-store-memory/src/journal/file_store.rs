@@ -17,7 +17,8 @@ use crate::MemoryStore;
 use super::error::OpenError;
 use super::load::Loaded;
 use super::medium::File;
-use super::open::{place, refusal};
+use super::open::{open_error, place};
+use super::pause::Pause;
 use super::redb_log::RedbLog;
 
 /// Drops in memory, each commit durable in an embedded database file before its answer: one
@@ -33,7 +34,9 @@ use super::redb_log::RedbLog;
 /// second: every page is checked, and what became of the commit that failed is what the file
 /// says; memory takes it over before anything else is written. After a failed sync everything
 /// is written again and synced before the file is believed. So the store sells on once the disk
-/// does, without a restart, and nothing that was not synced is ever acknowledged.
+/// does, without a restart, and nothing that was not synced is ever acknowledged. A file that is
+/// damaged then, or that says something else than memory, is not tried again: every write is
+/// refused as [`StoreError::Corrupt`] until a person has looked and started the store anew.
 ///
 /// That holds over restarts too. A file that was not closed in order - its process was killed,
 /// crashed, or ended with a write that had failed - is written again before it is believed,
@@ -79,8 +82,8 @@ impl FileStore {
     ) -> Result<Self, OpenError> {
         let directory = directory.as_ref().to_owned();
         let path = place(&directory)?;
-        let opened = RedbLog::open(Box::new(File(path.clone())), RedbLog::PAUSE);
-        let (log, Loaded { users, drops }) = opened.map_err(|error| refusal(&path, error))?;
+        let opened = RedbLog::open(Box::new(File(path.clone())), Pause::default());
+        let (log, Loaded { users, drops }) = opened.map_err(|error| open_error(&path, error))?;
         let memory = MemoryStore::over(clock, Box::new(log), users, drops);
         Ok(Self { memory, directory })
     }

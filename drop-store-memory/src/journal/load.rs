@@ -1,6 +1,7 @@
 //! Reading everything back into shelves, and checking it against itself.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use drop_core::model::{
@@ -33,14 +34,35 @@ pub(super) struct Loaded {
 /// Why it was not taken.
 #[derive(Debug)]
 pub(super) enum LoadError {
+    /// The machine is in the way: the same file may be read later.
     Engine(Box<EngineError>),
+    /// The engine or the file itself says that it is damaged.
     Contradiction(String),
     Format(u64),
+    /// Reading panicked.
+    BrokeOff,
 }
 
 impl<E: Into<EngineError>> From<E> for LoadError {
     fn from(error: E) -> Self {
-        Self::Engine(Box::new(error.into()))
+        let error = error.into();
+        if is_damage(&error) {
+            return Self::Contradiction(error.to_string());
+        }
+        Self::Engine(Box::new(error))
+    }
+}
+
+/// Whether an error is about the file: it will be the same the next time.
+fn is_damage(error: &EngineError) -> bool {
+    match error {
+        EngineError::Io(source) => {
+            matches!(source.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData)
+        }
+        EngineError::DatabaseAlreadyOpen
+        | EngineError::PreviousIo
+        | EngineError::LockPoisoned(_) => false,
+        _ => true,
     }
 }
 

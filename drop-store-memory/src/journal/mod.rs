@@ -6,6 +6,7 @@ mod file_store;
 mod load;
 mod medium;
 mod open;
+mod pause;
 mod redb_log;
 mod resync;
 mod tables;

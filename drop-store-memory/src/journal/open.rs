@@ -1,5 +1,6 @@
 //! Opening a data directory: all of it, checked, or none.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -33,13 +34,18 @@ pub(super) fn place(directory: &Path) -> Result<PathBuf, OpenError> {
 }
 
 /// In an opener's words.
-pub(super) fn refusal(path: &Path, error: LoadError) -> OpenError {
+pub(super) fn open_error(path: &Path, error: LoadError) -> OpenError {
+    let path = path.to_owned();
+    let damaged = |finding| OpenError::Damaged { path: path.clone(), finding };
     match error {
-        LoadError::Engine(error) => explain(path, *error),
-        LoadError::Contradiction(finding) => OpenError::Damaged { path: path.to_owned(), finding },
-        LoadError::Format(found) => {
-            OpenError::Format { path: path.to_owned(), found, expected: PRESENT_FORMAT }
-        }
+        LoadError::Engine(error) => match *error {
+            EngineError::DatabaseAlreadyOpen => OpenError::AlreadyOpen { path },
+            EngineError::Io(source) => OpenError::Io { path, source },
+            other => OpenError::Io { path, source: io::Error::other(other) },
+        },
+        LoadError::Contradiction(finding) => damaged(finding),
+        LoadError::Format(found) => OpenError::Format { path, found, expected: PRESENT_FORMAT },
+        LoadError::BrokeOff => damaged("it cannot be read".to_owned()),
     }
 }
 
@@ -51,10 +57,9 @@ pub(super) fn open_engine(medium: &dyn Medium, syncs: &Syncs) -> Result<Database
 }
 
 /// The engine promises to report damage when it checks on opening, and so does `load`; should
-/// either panic all the same, that is a finding too.
+/// either panic all the same, that is an answer too.
 pub(super) fn guarded<T>(open: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
-    catch_unwind(AssertUnwindSafe(open))
-        .unwrap_or_else(|_| Err(LoadError::Contradiction("it cannot be read".to_owned())))
+    catch_unwind(AssertUnwindSafe(open)).unwrap_or(Err(LoadError::BrokeOff))
 }
 
 /// Makes an empty database, whole or not at all.
@@ -62,11 +67,12 @@ fn create(directory: &Path, path: &Path) -> Result<(), OpenError> {
     let unfinished = directory.join(NEW_FILE);
     let io = |source| OpenError::Io { path: unfinished.clone(), source };
     match std::fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
         _ => {}
     }
     let made = Database::create(&unfinished).map_err(EngineError::from);
-    made.and_then(|database| fill(&database)).map_err(|error| explain(path, error))?;
+    let made = made.and_then(|database| fill(&database));
+    made.map_err(|error| open_error(path, error.into()))?;
     std::fs::rename(&unfinished, path).map_err(io)?;
     // The name is durable once its directory is.
     std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
@@ -82,18 +88,4 @@ pub(super) fn fill(database: &Database) -> Result<(), EngineError> {
     transaction.open_table(CHANGES)?;
     transaction.open_table(USERS)?;
     Ok(transaction.commit()?)
-}
-
-fn explain(path: &Path, error: EngineError) -> OpenError {
-    let path = path.to_owned();
-    match error {
-        EngineError::DatabaseAlreadyOpen => OpenError::AlreadyOpen { path },
-        EngineError::Io(source)
-            if source.kind() != std::io::ErrorKind::UnexpectedEof
-                && source.kind() != std::io::ErrorKind::InvalidData =>
-        {
-            OpenError::Io { path, source }
-        }
-        other => OpenError::Damaged { path, finding: other.to_string() },
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use drop_core::StoreError;
 use drop_core::model::{DropId, Reservation, ReservationId, Revision, User, UserId};
@@ -15,6 +15,7 @@ use super::compare::{Doubt, compare};
 use super::load::{LoadError, Loaded, load};
 use super::medium::Medium;
 use super::open::{guarded, open_engine};
+use super::pause::Pause;
 use super::resync::Syncs;
 use super::tables::{
     CHANGES, HEADS, HeadRecord, LAST_DROP, LAST_USER, META, RESERVATIONS, TERMS, TermsRecord,
@@ -28,8 +29,8 @@ use super::tables::{
 #[derive(Debug)]
 pub(super) struct RedbLog {
     medium: Box<dyn Medium>,
-    /// How long after one attempt to open it again the next may begin.
-    pause: Duration,
+    /// What lies between one attempt to open it again and the next.
+    pause: Pause,
     syncs: Syncs,
     /// Taken for as long as a transaction takes; `None` while it cannot be opened.
     database: Mutex<Option<Database>>,
@@ -52,18 +53,11 @@ struct Trouble {
 }
 
 impl RedbLog {
-    /// Opening reads the whole file, so a disk that stays full must not have it read all the
-    /// time.
-    pub(super) const PAUSE: Duration = Duration::from_secs(1);
-
     /// Opens what the medium has, and reads everything.
     ///
     /// # Errors
     /// What is wrong with it; nothing of it is used then.
-    pub(super) fn open(
-        medium: Box<dyn Medium>,
-        pause: Duration,
-    ) -> Result<(Self, Loaded), LoadError> {
+    pub(super) fn open(medium: Box<dyn Medium>, pause: Pause) -> Result<(Self, Loaded), LoadError> {
         let syncs = Syncs::default();
         let (database, loaded) = guarded(|| {
             let database = open_engine(medium.as_ref(), &syncs)?;
@@ -130,8 +124,10 @@ impl Log for RedbLog {
 
     fn wants_reopening(&self) -> bool {
         let state = self.state();
-        let waited = |attempt: Instant| attempt.elapsed() >= self.pause;
-        state.trouble.is_some() && state.last_attempt.is_none_or(waited)
+        // What contradicts itself reads the same every time.
+        let worth = |trouble: &Trouble| !matches!(trouble.cause, StoreError::Corrupt(_));
+        let waited = |attempt: Instant| self.pause.is_over(attempt);
+        state.trouble.as_ref().is_some_and(worth) && state.last_attempt.is_none_or(waited)
     }
 
     fn reopen(&self, memory: &[Head]) -> Result<Option<Lead>, StoreError> {
@@ -140,16 +136,17 @@ impl Log for RedbLog {
             Some(trouble) => trouble.doubt.clone(),
             None => return Ok(None),
         };
-        // Closed first, which takes the file's lock away. An engine that has failed writes
-        // nothing as it goes.
-        *database = None;
+        let failed = database.take();
         let opened = guarded(|| {
+            // Closed first, which takes the file's lock away. An engine that has failed writes
+            // nothing as it goes.
+            drop(failed);
             let opened = open_engine(self.medium.as_ref(), &self.syncs)?;
             let lead = compare(&opened, memory, doubt.as_ref())?;
             Ok((opened, lead))
         });
         let mut state = self.state();
-        state.last_attempt = Some(Instant::now());
+        state.last_attempt = Some(self.pause.now());
         match opened {
             Ok((opened, lead)) => {
                 *database = Some(opened);
@@ -158,7 +155,7 @@ impl Log for RedbLog {
                 Ok(lead)
             }
             Err(error) => {
-                let cause = explain(error);
+                let cause = store_error(error);
                 let source: &(dyn std::error::Error + 'static) = &cause;
                 tracing::warn!(error = source, "the file cannot be opened again");
                 state.trouble = Some(Trouble { cause: cause.clone(), doubt });
@@ -208,11 +205,12 @@ impl Log for RedbLog {
     }
 }
 
-/// A file that cannot be read may be readable in a moment; one that says something else than
-/// memory is for a person to look at.
-fn explain(error: LoadError) -> StoreError {
+/// A file that cannot be read may be readable in a moment, and an engine that broke off may get
+/// further; what is damaged, or says something else than memory, is for a person to look at.
+fn store_error(error: LoadError) -> StoreError {
     match error {
         LoadError::Engine(error) => StoreError::Unavailable(Arc::new(*error)),
+        LoadError::BrokeOff => StoreError::unavailable("opening the file again broke off"),
         LoadError::Contradiction(finding) => StoreError::corrupt(finding),
         LoadError::Format(found) => StoreError::corrupt(format!("the file has format {found}")),
     }
@@ -292,30 +290,6 @@ fn numbers(id: DropId) -> std::ops::RangeInclusive<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use drop_core::StoreError;
-    use drop_core::model::{DropId, DropTerms, NewDrop, Timestamp, Units};
-    use drop_core::rules::Change;
-
-    use super::super::medium::File;
-    use super::super::open::place;
-    use super::{Log, RedbLog, Trouble};
-
-    /// Whatever the engine says by then: what became of the last write has to be known first.
-    #[test]
-    fn nothing_is_written_after_a_failure_until_the_file_was_opened_again() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = File(place(directory.path()).unwrap());
-        let (log, _) = RedbLog::open(Box::new(file), RedbLog::PAUSE).unwrap();
-        let terms = DropTerms::new("Air One", "149.99", Default::default()).unwrap();
-        let new = NewDrop::plain(terms, Units::ONE).unwrap();
-        let first = Change::created(DropId::new(1).unwrap(), &new, Timestamp::EPOCH);
-        log.state().trouble =
-            Some(Trouble { cause: StoreError::unavailable("a disk that hangs"), doubt: None });
-        let refused = log.changed(&first, &[]);
-        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-        // Nothing is in the file that memory does not have.
-        assert!(log.reopen(&[]).unwrap().is_none());
-        log.changed(&first, &[]).unwrap();
-    }
-}
+mod reopened;
+#[cfg(test)]
+mod tests;

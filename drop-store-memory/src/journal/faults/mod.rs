@@ -9,7 +9,6 @@ mod script;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use drop_core::conformance::{Dice, Report, START, is_long};
 use drop_core::model::{DropId, Revision};
@@ -19,6 +18,7 @@ use redb::Database;
 use crate::MemoryStore;
 use crate::journal::load::Loaded;
 use crate::journal::open::fill;
+use crate::journal::pause::Pause;
 use crate::journal::redb_log::RedbLog;
 
 use disk::{Disk, Done, Plan};
@@ -33,7 +33,7 @@ fn clock() -> Arc<ManualClock> {
 
 /// A store on what the disk has, as a new process opens it.
 fn open(disk: &Disk, context: &str) -> MemoryStore {
-    let opened = RedbLog::open(Box::new(disk.clone()), Duration::ZERO);
+    let opened = RedbLog::open(Box::new(disk.clone()), Pause::none());
     let opened = opened.unwrap_or_else(|error| panic!("{context}: {error:?}"));
     let (log, Loaded { users, drops }) = opened;
     MemoryStore::over(clock(), Box::new(log), users, drops)

@@ -1,8 +1,6 @@
 //! A process that ends at an IO error: the next one finds what the system's cache says, which
 //! after a failed sync is not what the disk has, sells on top of it, and then the power goes.
 
-use std::time::Duration;
-
 use drop_core::conformance::Dice;
 
 use super::disk::{Disk, Done, Plan};
@@ -10,6 +8,7 @@ use super::script::{STEPS, facts};
 use super::{Acknowledged, assert_same, clock, open, prepared, reference, whole};
 use crate::MemoryStore;
 use crate::journal::load::Loaded;
+use crate::journal::pause::Pause;
 use crate::journal::redb_log::RedbLog;
 
 /// How a process ends.
@@ -23,7 +22,7 @@ enum Exit {
 
 /// A process on `disk`; `None` where the disk lets it not begin.
 fn begin(disk: &Disk) -> Option<MemoryStore> {
-    let opened = RedbLog::open(Box::new(disk.clone()), Duration::ZERO);
+    let opened = RedbLog::open(Box::new(disk.clone()), Pause::none());
     let (log, Loaded { users, drops }) = opened.ok()?;
     Some(MemoryStore::over(clock(), Box::new(log), users, drops))
 }
