@@ -96,6 +96,19 @@ impl RedbLog {
     }
 }
 
+impl Drop for RedbLog {
+    fn drop(&mut self) {
+        close(self.database.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// An engine that has panicked does so again when it is closed; by then the file is free.
+fn close(database: Option<Database>) {
+    if catch_unwind(AssertUnwindSafe(|| drop(database))).is_err() {
+        tracing::warn!("the engine panicked while it was closed");
+    }
+}
+
 fn begin_and_commit(
     database: &Database,
     write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
@@ -136,11 +149,10 @@ impl Log for RedbLog {
             Some(trouble) => trouble.doubt.clone(),
             None => return Ok(None),
         };
-        let failed = database.take();
+        // Closed first, which takes the file's lock away. An engine that has failed writes
+        // nothing as it goes.
+        close(database.take());
         let opened = guarded(|| {
-            // Closed first, which takes the file's lock away. An engine that has failed writes
-            // nothing as it goes.
-            drop(failed);
             let opened = open_engine(self.medium.as_ref(), &self.syncs)?;
             let lead = compare(&opened, memory, doubt.as_ref())?;
             Ok((opened, lead))

@@ -154,11 +154,11 @@ fn an_io_error_at_any_operation_loses_nothing_and_is_recovered_from_without_a_re
     let base = prepared();
     let expected = reference(&base);
     let mut runs = 0;
-    for done in [Done::Nothing, Done::Half, Done::All] {
+    for done in [Done::Nothing, Done::Half, Done::All, Done::Panic] {
         let counts: &[u64] = match done {
             _ if is_long() => &[1, 2, 3, 5, 8, 13, 21],
             Done::Nothing => &[1, 4],
-            Done::Half | Done::All => &[1],
+            Done::Half | Done::All | Done::Panic => &[1],
         };
         for &count in counts {
             let mut first = 0;
