@@ -88,6 +88,12 @@ impl FileStore {
         Ok(Self { memory, directory })
     }
 
+    /// A store on another medium.
+    #[cfg(test)]
+    pub(super) fn over(memory: MemoryStore) -> Self {
+        Self { memory, directory: PathBuf::new() }
+    }
+
     /// Runs what waits for the disk where it keeps nobody else waiting.
     ///
     /// Once begun it runs to its end, whether or not the caller stays.

@@ -21,6 +21,14 @@ const CACHE_BYTES: usize = 64 << 20;
 
 /// Makes a database in `directory` if there is none; returns where it is.
 pub(super) fn place(directory: &Path) -> Result<PathBuf, OpenError> {
+    place_by(directory, |directory| std::fs::File::open(directory)?.sync_all())
+}
+
+/// As [`place`], with what makes the names in a directory durable.
+fn place_by(
+    directory: &Path,
+    sync: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<PathBuf, OpenError> {
     let path = directory.join(FILE);
     let at = |path: &Path| {
         let path = path.to_owned();
@@ -30,6 +38,9 @@ pub(super) fn place(directory: &Path) -> Result<PathBuf, OpenError> {
     if !path.try_exists().map_err(at(&path))? {
         create(directory, &path)?;
     }
+    // The file's name is durable once its directory is. Each time: who made the file may have
+    // ended before it came to this.
+    sync(directory).map_err(at(directory))?;
     Ok(path)
 }
 
@@ -73,9 +84,7 @@ fn create(directory: &Path, path: &Path) -> Result<(), OpenError> {
     let made = Database::create(&unfinished).map_err(EngineError::from);
     let made = made.and_then(|database| fill(&database));
     made.map_err(|error| open_error(path, error.into()))?;
-    std::fs::rename(&unfinished, path).map_err(io)?;
-    // The name is durable once its directory is.
-    std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(io)
+    std::fs::rename(&unfinished, path).map_err(io)
 }
 
 /// Makes the tables of an empty database.
@@ -88,4 +97,53 @@ pub(super) fn fill(database: &Database) -> Result<(), EngineError> {
     transaction.open_table(CHANGES)?;
     transaction.open_table(USERS)?;
     Ok(transaction.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::{FILE, NEW_FILE, OpenError, place, place_by};
+    use crate::journal::medium::File;
+    use crate::journal::pause::Pause;
+    use crate::journal::redb_log::RedbLog;
+
+    #[test]
+    fn what_an_unfinished_creation_has_left_is_in_nobodys_way() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(NEW_FILE), "half of a database").unwrap();
+        let path = place(directory.path()).unwrap();
+        assert_eq!(path, directory.path().join(FILE));
+        assert!(!directory.path().join(NEW_FILE).exists());
+        RedbLog::open(Box::new(File(path)), Pause::default()).unwrap();
+    }
+
+    /// A creation that breaks off leaves no file that would be taken for a database.
+    #[test]
+    fn a_database_is_made_under_another_name() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join(NEW_FILE)).unwrap();
+        let refused = place(directory.path());
+        assert!(matches!(refused, Err(OpenError::Io { .. })), "{refused:?}");
+        assert!(!directory.path().join(FILE).exists());
+    }
+
+    /// Whoever made the file may have been killed before its name was synced.
+    #[test]
+    fn the_name_of_the_file_is_synced_at_each_opening() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(FILE);
+        for _ in 0..2 {
+            let mut synced = Vec::new();
+            let sync = |at: &std::path::Path| {
+                assert!(file.exists(), "the name is there before it is synced");
+                synced.push(at.to_owned());
+                Ok(())
+            };
+            place_by(directory.path(), sync).unwrap();
+            assert_eq!(synced, [directory.path()]);
+        }
+        let failing = place_by(directory.path(), |_| Err(io::ErrorKind::StorageFull.into()));
+        assert!(matches!(failing, Err(OpenError::Io { .. })), "{failing:?}");
+    }
 }

@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use drop_core::conformance::{Dice, Report, START, is_long};
 use drop_core::model::{DropId, Revision};
-use drop_core::{ManualClock, StoreError};
+use drop_core::{ManualClock, Store, StoreError};
 use redb::Database;
 
 use crate::MemoryStore;
+use crate::journal::FileStore;
 use crate::journal::load::Loaded;
 use crate::journal::open::fill;
 use crate::journal::pause::Pause;
@@ -192,4 +193,17 @@ fn a_full_disk_is_sold_on_from_once_there_is_room() {
         ask(&store, &mut Acknowledged::default()).unwrap_or_else(|e| panic!("{step}: {e:?}"));
     }
     store.shelves().ready().unwrap();
+}
+
+/// Where a red probe keeps all callers away, the probe is the only one who still asks.
+#[tokio::test]
+async fn a_probe_alone_brings_the_store_back() {
+    let disk = prepared();
+    let memory = open(&disk, "prepared");
+    let store = FileStore::over(memory.clone());
+    disk.plan(Some(Plan { first: 0, count: 1, done: Done::Nothing }));
+    STEPS[0].1(&memory, &mut Acknowledged::default()).unwrap_err();
+    memory.shelves().ready().unwrap_err();
+    store.ready().await.unwrap();
+    memory.shelves().ready().unwrap();
 }
