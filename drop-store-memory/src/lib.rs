@@ -2,9 +2,11 @@
 //! everything at a restart; and, with the feature `journal`, the same drops durable in an
 //! embedded database file.
 //!
-//! One mutex per drop is the lock of the design; inside it the store loads, lets
-//! [`decide`](drop_core::rules::decide) decide, and writes. In memory, drops do not delay each
-//! other; in a file they share its one writer, so each waits for the others' disk transactions.
+//! Two mutexes per drop: the gate is the lock of the design, and behind it the store loads, lets
+//! [`decide`](drop_core::rules::decide) decide, and writes; the other keeps the rows for the
+//! moment in which they are read or changed, so that readers never wait for a disk. In memory,
+//! drops do not delay each other; in a file they share its one writer, so each waits for the
+//! others' disk transactions.
 //!
 //! | store | after a crash | one commit |
 //! | --- | --- | --- |

@@ -1,10 +1,11 @@
 //! What outlives the process. Where nothing does, the same is expected without reopening.
 
-use crate::rules::{Command, Rejection};
+use crate::rules::{Amendment, Command, Rejection};
 use crate::store::{Deletion, Scope};
 
 use super::commands::{
     TICK, before, forget, name, purchase, purchased, release_any, reserve, reserve_of, reserved,
+    units,
 };
 use super::trial::Trial;
 
@@ -61,6 +62,9 @@ pub(super) async fn goes_on_numbering_after_reopening(t: &mut Trial) {
     t.done(drop_id, forget("gone")).await;
     t.store().delete_user(&name("gone")).await.expect("an answer");
     let newest = t.plain(1).await;
+    // An older drop is written last.
+    let amendment = Amendment { total: Some(units(4)), ..Amendment::default() };
+    t.done(drop_id, Command::Amend(amendment)).await;
     t.store().delete_drop(deleted, false).await.expect("an answer");
     t.store().delete_drop(newest, false).await.expect("an answer");
     reopen(t).await;
@@ -70,7 +74,7 @@ pub(super) async fn goes_on_numbering_after_reopening(t: &mut Trial) {
     assert_eq!(third.id().number(), 3);
     let users = [first.claim().user_id, gone.claim().user_id];
     assert!(!users.contains(&third.claim().user_id), "a user's number came again");
-    assert_eq!(t.revision(drop_id).await, 5);
+    assert_eq!(t.revision(drop_id).await, 6);
     let (again, extended) = reserved(t.done(drop_id, reserve("ANN")).await);
     assert_eq!((again.id(), extended), (first.id(), true), "the user is the same");
 }
