@@ -45,9 +45,15 @@ SET LOCAL synchronous_commit = on;
 SET LOCAL lock_timeout = $1;
 SET LOCAL idle_in_transaction_session_timeout = $2;";
 
-/// Before [`UPSERT_USERS`], in one script and so in one transaction, which is flushed before its
+/// Before [`UPSERT_USERS`], in one script and so in one transaction. It is flushed before its
 /// answer is believed: a server that lost it in a crash would give the same id to the next name.
-pub(crate) const FLUSHED: &str = "SET LOCAL synchronous_commit = on;\n";
+/// And it does not wait longer for a user's row than for a drop's.
+///
+/// `$3` `lock_timeout`, in milliseconds.
+pub(crate) const BEFORE_USERS: &str = "\
+SET LOCAL synchronous_commit = on;
+SET LOCAL lock_timeout = $3;
+";
 
 /// Makes users of names that are not known, and gives the users of all of them.
 ///

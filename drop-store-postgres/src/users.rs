@@ -11,7 +11,7 @@ use drop_core::rules::{Batch, Command};
 use crate::decode;
 use crate::fault::Fault;
 use crate::literal::Literal;
-use crate::server::Server;
+use crate::server::{Server, millis};
 use crate::sql;
 
 /// The users that this instance knows by name.
@@ -80,8 +80,12 @@ impl Users {
         // In one order, so that two instances that make the same users do not deadlock.
         let unknown: Vec<&Username> = reserving.iter().copied().collect();
         if !unknown.is_empty() {
-            let values = [Literal::Names(&unknown), Literal::Integer(batch.drop_id().get())];
-            let upsert = [sql::FLUSHED, sql::UPSERT_USERS].concat();
+            let values = [
+                Literal::Names(&unknown),
+                Literal::Integer(batch.drop_id().get()),
+                Literal::Integer(millis(server.patience.lock)),
+            ];
+            let upsert = [sql::BEFORE_USERS, sql::UPSERT_USERS].concat();
             self.learn(server, &upsert, &values, &mut found).await?;
         }
         let unknown: Vec<&Username> = others.difference(&reserving).copied().collect();

@@ -9,7 +9,7 @@ use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::{Line, SqlProxy, StepKind, TcpProxy, Verdict};
 use sqlx::Executor;
 
-use crate::kit::{buy, database, drop_of, forget, name, outcome, plain};
+use crate::kit::{buy, database, drop_of, forget, hold, name, outcome, plain, reserve, try_one};
 
 /// Long after every bound that these tests set, and before every other one.
 async fn soon<F: Future>(future: F) -> F::Output {
@@ -33,6 +33,22 @@ async fn whoever_deletes_a_user_does_not_wait_for_ever_for_his_row() {
     assert_unavailable(&soon(store.delete_user(&name("ann"))).await);
     outside.execute("ROLLBACK").await.unwrap();
     soon(store.delete_user(&name("ann"))).await.unwrap();
+}
+
+/// A user's row that somebody keeps is waited for as long as a drop's, and no longer.
+#[tokio::test]
+async fn whoever_reserves_does_not_wait_for_ever_for_his_own_row() {
+    let database = database().await;
+    let id = drop_of(&database.connect().await.unwrap(), 5).await;
+    let builder = database.builder().lock_timeout(Duration::from_millis(200));
+    let store = builder.answer_timeout(Duration::from_secs(60)).connect().await.unwrap();
+    let mut outside = database.connection().await.unwrap();
+    let kept = "BEGIN; INSERT INTO users (username, created_at, updated_at) \
+                VALUES ('ann', now(), now())";
+    outside.execute(kept).await.unwrap();
+    assert_unavailable(&soon(try_one(&store, id, reserve("ann"))).await);
+    outside.execute("ROLLBACK").await.unwrap();
+    soon(hold(&store, id, "ann")).await;
 }
 
 #[tokio::test]
