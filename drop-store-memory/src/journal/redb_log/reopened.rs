@@ -20,6 +20,7 @@ use crate::log::{Head, Lead};
 
 const DROP: i64 = 1;
 
+type InDoubt = fn(&Left) -> Option<Doubt>;
 type Tampering = fn(&WriteTransaction, &[Arc<Change>]) -> Result<(), redb::Error>;
 
 /// A log that has the first two of three changes of a drop, and what memory has of them.
@@ -114,8 +115,8 @@ fn third(left: &Left) -> Option<Doubt> {
 
 #[test]
 fn only_the_commit_in_doubt_may_be_what_memory_lacks() {
-    let none: fn(&Left) -> Option<Doubt> = |_| None;
-    let cases: [(&str, fn(&Left) -> Option<Doubt>, Tampering); 10] = [
+    let none: InDoubt = |_| None;
+    let cases: [(&str, InDoubt, Tampering); 10] = [
         ("was changed by somebody else", none, |transaction, _| {
             with_head(transaction, |head| head.as_of = Timestamp::MAX)
         }),
