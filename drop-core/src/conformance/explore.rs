@@ -27,7 +27,7 @@ use loom::thread;
 use shuttle::thread;
 
 /// A model: what so many threads do.
-pub type Model = fn(usize);
+pub type ThreadModel = fn(usize);
 
 /// Runs `work` in so many threads at once, each with its number; the caller is number 0.
 ///
@@ -51,7 +51,7 @@ pub fn together(threads: usize, work: impl Fn(usize) + Send + Sync + 'static) {
 ///
 /// # Panics
 /// Where the model does, in any order of its threads, and where orders are left out.
-pub fn explore(name: &str, model: Model) {
+pub fn explore(name: &str, model: ThreadModel) {
     let mut report = Report::begin(runs::TOPIC, name, runs::REPLAY);
     report.seeds = runs::seed().map(|seed| seed.to_string());
     for (what, figure) in runs::all(model) {
@@ -65,7 +65,7 @@ pub fn explore(name: &str, model: Model) {
 ///
 /// # Panics
 /// Where no order panics with `expected`.
-pub fn convicts(expected: &str, model: Model) {
+pub fn convicts(expected: &str, model: ThreadModel) {
     let outcome = catch_unwind(AssertUnwindSafe(|| runs::all(model)));
     let Err(panic) = outcome else { panic!("no order of threads shows: {expected}") };
     let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -79,7 +79,7 @@ mod runs {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::Model;
+    use super::ThreadModel;
 
     pub(super) const TOPIC: &str = "loom";
     pub(super) const REPLAY: &str = "RUSTFLAGS=\"--cfg drop_loom\" CARGO_TARGET_DIR=target/loom \
@@ -90,7 +90,7 @@ mod runs {
         None
     }
 
-    pub(super) fn all(model: Model) -> Vec<(String, usize)> {
+    pub(super) fn all(model: ThreadModel) -> Vec<(String, usize)> {
         let two = ("orders of 2 threads, all".to_owned(), orders(model, 2, None));
         let three =
             ("orders of 3 threads, 3 preemptions at most".to_owned(), orders(model, 3, Some(3)));
@@ -98,7 +98,7 @@ mod runs {
     }
 
     /// How many orders there were; loom ends only when it has run all of them.
-    fn orders(model: Model, threads: usize, preemptions: Option<usize>) -> usize {
+    fn orders(model: ThreadModel, threads: usize, preemptions: Option<usize>) -> usize {
         let mut builder = loom::model::Builder::new();
         // Said here, so that no variable of the environment cuts it short: with neither a
         // limit of orders nor of time, loom panics where it cannot run all of one.
@@ -123,7 +123,7 @@ mod runs {
     use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
     use shuttle::{Config, Runner};
 
-    use super::Model;
+    use super::ThreadModel;
     use crate::conformance::report::is_long;
 
     pub(super) const TOPIC: &str = "shuttle";
@@ -141,7 +141,7 @@ mod runs {
         wanted.or(Some(1))
     }
 
-    pub(super) fn all(model: Model) -> Vec<(String, usize)> {
+    pub(super) fn all(model: ThreadModel) -> Vec<(String, usize)> {
         let seed = seed().unwrap_or_default();
         let orders = if is_long() { 1_000_000 } else { 10_000 };
         println!("seed {seed}, once more: DROP_SEED={seed} and the same command");
@@ -155,7 +155,7 @@ mod runs {
         done
     }
 
-    fn run(scheduler: impl Scheduler + 'static, model: Model, threads: usize) {
+    fn run(scheduler: impl Scheduler + 'static, model: ThreadModel, threads: usize) {
         Runner::new(scheduler, Config::new()).run(move || model(threads));
     }
 }

@@ -66,7 +66,8 @@
 //! | [`Fault`], [`Faulty`] | a store whose next calls wait, fail or panic on demand |
 //! | [`history`] | what callers asked and were told, and whether it can be true |
 //! | [`simulation`] | a whole shop in one thread, in which everything that can go wrong does, by a seed |
-//! | [`Report`] | what a run did, kept as a file |
+//! | `explore` | models for every order of threads, or very many; built for loom and shuttle only |
+//! | [`Report`], [`is_long`] | what a run did, kept as a file; and whether it is the long run |
 //!
 //! After each case the suite audits every drop that the case made, and replays its feed:
 //! revisions without gap, each written once, and the rows that come out agree with what the

@@ -157,8 +157,6 @@ impl Answers<'_, '_> {
             let why = format!("the hold is of {} units", life.claim.quantity);
             return wrong(Invariant::I3, why);
         }
-        // Bought and forgotten in one change, the feed has only that it is gone.
-        let hidden = life.ended.is_none() && life.forgotten == Some(revision);
         match life.completed() {
             Some(at) if at > revision => {
                 wrong(Invariant::I6, format!("it was bought in revision {at}"))
@@ -167,7 +165,7 @@ impl Answers<'_, '_> {
                 wrong(Invariant::I3, format!("told as new, it was bought in revision {at}"))
             }
             Some(_) => Ok(()),
-            None if hidden => Ok(()),
+            None if life.ends_unseen(revision) => Ok(()),
             None => {
                 let word = life.status().as_str();
                 wrong(Invariant::I8, format!("acknowledged, and the hold is {word}"))
@@ -181,14 +179,13 @@ impl Answers<'_, '_> {
         if by.is_some_and(|name| !self.names.may_be(name, life.user())) {
             return wrong(Invariant::I3, format!("it is user {}'s", life.user()));
         }
-        let hidden = life.ended.is_none() && life.forgotten == Some(revision);
         match life.ended {
             Some((_, Status::Completed)) => wrong(Invariant::I5, "it was bought"),
             Some((at, _)) if at > revision => {
                 wrong(Invariant::I8, format!("it was held until revision {at}"))
             }
             Some(_) => Ok(()),
-            None if hidden => Ok(()),
+            None if life.ends_unseen(revision) => Ok(()),
             None => wrong(Invariant::I8, "acknowledged, and it is still held"),
         }
     }

@@ -80,6 +80,12 @@ impl Life {
         self.ended.map(|(at, _)| at).or(self.forgotten)
     }
 
+    /// Whether its end may be hidden in that revision: what ended and was forgotten in one
+    /// change is only gone, by the feed.
+    pub(super) fn ends_unseen(&self, revision: u64) -> bool {
+        self.ended.is_none() && self.forgotten == Some(revision)
+    }
+
     /// Whether a command that is answered as `told` can have met its row: taken by then, and
     /// not removed before.
     pub(super) fn is_met(&self, told: Told) -> bool {

@@ -15,17 +15,17 @@
 //! | two calls, one after the other | their revisions, which never go back (I6) |
 
 mod answers;
+mod attribution;
+mod availability;
 mod call;
 mod life;
-mod lowest;
-mod makers;
 mod moments;
 mod names;
+mod range_min;
 mod reads;
 mod recorder;
 mod refusals;
 mod replay;
-mod room;
 mod rows;
 mod steps;
 mod story;
@@ -37,7 +37,7 @@ use std::time::Duration;
 use crate::rules::Change;
 
 use answers::Answers;
-use makers::Makers;
+use attribution::Attribution;
 use moments::Moments;
 use names::Names;
 use refusals::Refusals;
@@ -100,10 +100,10 @@ pub fn violations(calls: &[Call], feed: &[Arc<Change>], tick: Duration) -> Vec<V
     let (names, confused) = Names::learn(calls);
     found.extend(confused);
     let moments = Moments::of(calls, story.last());
-    let (makers, phantoms) = Makers::find(calls, &story, &names, &moments);
+    let (attribution, phantoms) = Attribution::find(calls, &story, &names, &moments);
     found.extend(phantoms);
     found.extend(Answers { calls, story: &story, names: &names, moments: &moments, tick }.check());
     found.extend(reads::check(calls, &story));
-    found.extend(Refusals::new(calls, &story, &names).check(&moments, &makers));
+    found.extend(Refusals::new(calls, &story, &names).check(&moments, &attribution));
     found
 }

@@ -34,16 +34,16 @@ pub(super) fn check(calls: &[Call], story: &Story<'_>) -> Vec<Violation> {
             events.entry(until).or_default().push((deadline, -units));
         }
     }
-    let mut open = Open::new(deadlines);
+    let mut by_deadline = FenwickTree::new(deadlines);
     let mut events = events.into_iter().peekable();
     let mut found = Vec::new();
     for (revision, index) in readings {
         while let Some((_, changes)) = events.next_if(|(at, _)| *at <= revision) {
             for (deadline, units) in changes {
-                open.add(deadline, units);
+                by_deadline.add(deadline, units);
             }
         }
-        if let Some(why) = wrong(calls, story, &open, revision, index) {
+        if let Some(why) = wrong(calls, story, &by_deadline, revision, index) {
             found.push(Violation::of_call(Invariant::I6, index, &calls[index], &why));
         }
     }
@@ -53,7 +53,7 @@ pub(super) fn check(calls: &[Call], story: &Story<'_>) -> Vec<Violation> {
 fn wrong(
     calls: &[Call],
     story: &Story<'_>,
-    open: &Open,
+    by_deadline: &FenwickTree,
     revision: u64,
     index: usize,
 ) -> Option<String> {
@@ -67,7 +67,7 @@ fn wrong(
         return Some(why);
     }
     let lapsed = i64::from(stock.held().get()) - i64::from(held);
-    if !open.has_prefix(lapsed, change.as_of) {
+    if !by_deadline.has_prefix(lapsed, change.as_of) {
         return Some(format!("{} are held", stock.held()));
     }
     None
@@ -75,12 +75,12 @@ fn wrong(
 
 /// Units of active holds by deadline, as a Fenwick tree: what has lapsed up to any moment is
 /// found in O(log n).
-struct Open {
+struct FenwickTree {
     deadlines: Vec<Timestamp>,
     tree: Vec<i64>,
 }
 
-impl Open {
+impl FenwickTree {
     fn new(mut deadlines: Vec<Timestamp>) -> Self {
         deadlines.sort_unstable();
         deadlines.dedup();

@@ -43,6 +43,9 @@ impl Recorder {
     }
 
     /// Its answer has come.
+    ///
+    /// # Panics
+    /// Where the ticket is of another, longer history.
     #[expect(clippy::needless_pass_by_value, reason = "a ticket is used once")]
     pub fn end(&self, ticket: Ticket, answer: Answer) {
         let mut state = self.lock();

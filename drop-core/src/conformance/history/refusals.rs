@@ -10,12 +10,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use crate::model::{ReservationId, Status, UserId, Username, VariantNo};
 use crate::rules::{Amendment, Rejection};
 
+use super::attribution::Attribution;
+use super::availability::Availability;
 use super::call::{Answer, Ask, Call};
 use super::life::Life;
-use super::makers::Makers;
 use super::moments::Moments;
 use super::names::Names;
-use super::room::Room;
 use super::story::Story;
 use super::violation::{Invariant, Violation};
 
@@ -23,7 +23,7 @@ pub(super) struct Refusals<'s, 'a> {
     calls: &'a [Call],
     story: &'s Story<'a>,
     names: &'s Names<'a>,
-    rooms: HashMap<VariantNo, Room>,
+    availability: HashMap<VariantNo, Availability>,
     amendments: usize,
     /// Who asked for something and heard nothing.
     silent: HashSet<&'a Username>,
@@ -32,12 +32,12 @@ pub(super) struct Refusals<'s, 'a> {
 /// The revisions that a call can have met as the drop stood; those above the first also while
 /// they were made.
 #[derive(Clone, Copy)]
-struct Met {
+struct Span {
     first: u64,
     last: u64,
 }
 
-impl Met {
+impl Span {
     /// Whether what came with revision `from` and ended in `until` can have been met.
     fn overlaps(self, from: u64, until: Option<u64>) -> bool {
         from <= self.last && until.is_none_or(|until| until > self.first)
@@ -81,28 +81,28 @@ impl<'s, 'a> Refusals<'s, 'a> {
             calls,
             story,
             names,
-            rooms: HashMap::new(),
+            availability: HashMap::new(),
             amendments: calls.iter().filter(amends).count(),
             silent: silent.collect(),
         }
     }
 
-    pub(super) fn check(mut self, moments: &Moments, makers: &Makers) -> Vec<Violation> {
+    pub(super) fn check(mut self, moments: &Moments, attribution: &Attribution) -> Vec<Violation> {
         let mut found = Vec::new();
         for (index, call) in self.calls.iter().enumerate() {
             let Answer::Refused(rejection) = &call.answer else { continue };
             let first = moments.floor(call.began).min(self.story.last());
-            let last = call.ended.map_or(u64::MAX, |ended| makers.ceiling(ended));
-            let met = Met { first, last: last.clamp(first, self.story.last().max(first)) };
-            if let Err(invariant) = self.judge(call, rejection, met) {
-                let why = format!("not true from revision {} to {}", met.first, met.last);
+            let last = call.ended.map_or(u64::MAX, |ended| attribution.ceiling(ended));
+            let span = Span { first, last: last.clamp(first, self.story.last().max(first)) };
+            if let Err(invariant) = self.judge(call, rejection, span) {
+                let why = format!("not true from revision {} to {}", span.first, span.last);
                 found.push(Violation::of_call(invariant, index, call, &why));
             }
         }
         found
     }
 
-    fn judge(&mut self, call: &'a Call, rejection: &Rejection, met: Met) -> Verdict {
+    fn judge(&mut self, call: &'a Call, rejection: &Rejection, span: Span) -> Verdict {
         match &call.ask {
             Ask::Reserve { username, variant, quantity, .. } => {
                 let wish = Wish {
@@ -111,23 +111,23 @@ impl<'s, 'a> Refusals<'s, 'a> {
                     named: variant.is_some(),
                     units: u64::from(*quantity),
                 };
-                self.reserve(&wish, rejection, met)
+                self.reserve(&wish, rejection, span)
             }
             Ask::Release { reservation, username } => {
                 let by = username.as_ref().map(|name| (name, call.began));
-                self.of_hold(*reservation, by, rejection, met)
+                self.of_hold(*reservation, by, rejection, span)
             }
             Ask::Purchase { reservation, username } => match rejection {
-                Rejection::ReservationExpired => self.expired(*reservation, met),
+                Rejection::ReservationExpired => self.expired(*reservation, span),
                 Rejection::AlreadyPurchased => Err(Invariant::I6),
-                _ => self.of_hold(*reservation, Some((username, call.began)), rejection, met),
+                _ => self.of_hold(*reservation, Some((username, call.began)), rejection, span),
             },
-            Ask::Amend { amendment, .. } => self.amend(amendment, rejection, met),
+            Ask::Amend { amendment, .. } => self.amend(amendment, rejection, span),
             Ask::Forget { username, .. } => match rejection {
                 Rejection::HasSales => Ok(()),
                 Rejection::UserNotFound => {
                     let mut users = self.names.users(username);
-                    let stays = |life: &Life| met.within(life.taken, life.forgotten);
+                    let stays = |life: &Life| span.within(life.taken, life.forgotten);
                     let stays = users.any(|user| self.story.lives_of(user).any(stays));
                     only_if(!stays, Invariant::I8)
                 }
@@ -137,55 +137,60 @@ impl<'s, 'a> Refusals<'s, 'a> {
         }
     }
 
-    fn reserve(&mut self, wish: &Wish<'_>, rejection: &Rejection, met: Met) -> Verdict {
+    fn reserve(&mut self, wish: &Wish<'_>, rejection: &Rejection, span: Span) -> Verdict {
         match rejection {
-            Rejection::NotActive => only_if(self.may_be_closed(met), Invariant::I7),
+            Rejection::NotActive => only_if(self.may_be_closed(span), Invariant::I7),
             Rejection::NoQuantity => only_if(wish.units == 0, Invariant::I6),
             Rejection::VariantRequired => {
-                let several = self.variants_at(met.last) > 1;
+                let several = self.variants_at(span.last) > 1;
                 only_if(!wish.named && several, Invariant::I6)
             }
             Rejection::UnknownVariant => {
-                let known = |variant: VariantNo| variant.index() < self.variants_at(met.first);
+                let known = |variant: VariantNo| variant.index() < self.variants_at(span.first);
                 only_if(wish.named && !wish.variant.is_some_and(known), Invariant::I6)
             }
             Rejection::OutOfStock => {
                 let Some(variant) = wish.variant else { return Err(Invariant::I6) };
-                let holds = self.holds_throughout(wish.username, met);
-                let (story, amendments) = (self.story, self.amendments);
-                let room = self.rooms.entry(variant);
-                let room = room.or_insert_with(|| Room::of(story, variant, amendments));
-                let short = room.least(met.first, met.last) < wish.units;
+                let holds = self.holds_throughout(wish.username, span);
+                let least = self.availability(variant).least(span.first, span.last);
+                let short = least < wish.units;
                 only_if(short && !holds, Invariant::I6)
             }
             Rejection::LimitReached => {
-                let holds = self.holds_throughout(wish.username, met);
-                only_if(!holds && self.may_reach_limit(wish, met), Invariant::I4)
+                let holds = self.holds_throughout(wish.username, span);
+                only_if(!holds && self.may_reach_limit(wish, span), Invariant::I4)
             }
-            Rejection::AlreadyHolding => only_if(self.may_hold_other(wish, met), Invariant::I4),
+            Rejection::AlreadyHolding => only_if(self.may_hold_other(wish, span), Invariant::I4),
             Rejection::NumbersUsedUp => {
-                let next = self.story.change(met.last).map_or(0, |change| change.next_number);
+                let next = self.story.change(span.last).map_or(0, |change| change.next_number);
                 only_if(next > ReservationId::MAX_NUMBER, Invariant::I6)
             }
             _ => Err(Invariant::I6),
         }
     }
 
+    /// What was available of a variant, counted once.
+    fn availability(&mut self, variant: VariantNo) -> &Availability {
+        let (story, amendments) = (self.story, self.amendments);
+        let counted = self.availability.entry(variant);
+        counted.or_insert_with(|| Availability::of(story, variant, amendments))
+    }
+
     /// Revisions that set terms, which can have been met; and the first.
-    fn terms_met(&self, met: Met) -> impl Iterator<Item = u64> {
-        let set = self.story.terms_set().filter(move |at| met.makes(*at));
-        std::iter::once(met.first).chain(set)
+    fn terms_met(&self, span: Span) -> impl Iterator<Item = u64> {
+        let set = self.story.terms_set().filter(move |at| span.makes(*at));
+        std::iter::once(span.first).chain(set)
     }
 
     /// Whether two amendments in one change can have shown what the feed does not.
-    fn hides_terms(&self, met: Met) -> bool {
-        self.amendments > 1 && self.story.terms_set().any(|at| met.makes(at))
+    fn hides_terms(&self, span: Span) -> bool {
+        self.amendments > 1 && self.story.terms_set().any(|at| span.makes(at))
     }
 
     /// A decision that writes nothing may come any time after the change that it stands on.
-    fn may_be_closed(&self, met: Met) -> bool {
-        self.hides_terms(met)
-            || self.terms_met(met).any(|at| {
+    fn may_be_closed(&self, span: Span) -> bool {
+        self.hides_terms(span)
+            || self.terms_met(span).any(|at| {
                 let window = self.story.terms_at(at).window;
                 let as_of = self.story.change(at).map(|change| change.as_of);
                 window.ends_at().is_some() || as_of.is_some_and(|at| !window.has_opened(at))
@@ -193,8 +198,8 @@ impl<'s, 'a> Refusals<'s, 'a> {
     }
 
     /// Whether a user, where it is known who, holds one thing all the time.
-    fn holds_throughout(&self, username: &Username, met: Met) -> bool {
-        let holds = |life: &Life| met.within(life.taken, life.left_active());
+    fn holds_throughout(&self, username: &Username, span: Span) -> bool {
+        let holds = |life: &Life| span.within(life.taken, life.left_active());
         let user = self.names.only(username);
         user.is_some_and(|user| self.story.lives_of(user).any(holds))
     }
@@ -205,27 +210,27 @@ impl<'s, 'a> Refusals<'s, 'a> {
             && (self.silent.contains(username) || self.names.users(username).next().is_some())
     }
 
-    fn may_hold_other(&self, wish: &Wish<'_>, met: Met) -> bool {
+    fn may_hold_other(&self, wish: &Wish<'_>, span: Span) -> bool {
         let other = |life: &Life| {
             let same = Some(life.claim.variant) == wish.variant && life.units() == wish.units;
-            !same && met.overlaps(life.taken, life.left_active())
+            !same && span.overlaps(life.taken, life.left_active())
         };
         let user = self.names.only(wish.username);
         self.is_open(wish.username) || user.is_some_and(|user| self.story.lives_of(user).any(other))
     }
 
-    fn may_reach_limit(&self, wish: &Wish<'_>, met: Met) -> bool {
-        if self.is_open(wish.username) || self.hides_terms(met) {
+    fn may_reach_limit(&self, wish: &Wish<'_>, span: Span) -> bool {
+        if self.is_open(wish.username) || self.hides_terms(span) {
             return true;
         }
         let user = self.names.only(wish.username);
         let bought = |at: u64| user.map_or(0, |user| self.bought(user, at));
         let sales = user.into_iter().flat_map(|user| self.story.lives_of(user));
-        let sales = sales.filter_map(Life::completed).filter(|at| met.makes(*at));
-        let moments: BTreeSet<u64> = self.terms_met(met).chain(sales).collect();
+        let sales = sales.filter_map(Life::completed).filter(|at| span.makes(*at));
+        let moments: BTreeSet<u64> = self.terms_met(span).chain(sales).collect();
         moments.into_iter().any(|at| {
             // While the revision is made, what was before counts too.
-            [at.saturating_sub(1).max(met.first), at].into_iter().any(|terms_at| {
+            [at.saturating_sub(1).max(span.first), at].into_iter().any(|terms_at| {
                 let limit = self.story.terms_at(terms_at).limit;
                 limit.is_some_and(|limit| bought(at) + wish.units > u64::from(limit.get()))
             })
@@ -245,15 +250,15 @@ impl<'s, 'a> Refusals<'s, 'a> {
     }
 
     /// A purchase that came too late: the hold was over, which is written down before.
-    fn expired(&self, id: ReservationId, met: Met) -> Verdict {
+    fn expired(&self, id: ReservationId, span: Span) -> Verdict {
         let Some(life) = self.story.life(id) else {
             return only_if(self.story.hidden(id).is_some(), Invariant::I7);
         };
         let over = match life.ended {
             Some((at, Status::Expired | Status::Released)) => {
-                at <= met.last && met.overlaps(life.taken, life.forgotten)
+                at <= span.last && span.overlaps(life.taken, life.forgotten)
             }
-            _ => unseen(life, met),
+            _ => unseen(life, span),
         };
         only_if(over, Invariant::I7)
     }
@@ -264,16 +269,16 @@ impl<'s, 'a> Refusals<'s, 'a> {
         id: ReservationId,
         by: Option<(&Username, u64)>,
         rejection: &Rejection,
-        met: Met,
+        span: Span,
     ) -> Verdict {
         let life = self.story.life(id);
         if life.is_none() && self.story.hidden(id).is_some() {
             return Ok(());
         }
-        let met_it = |life: &Life| met.overlaps(life.taken, life.forgotten);
+        let met_it = |life: &Life| span.overlaps(life.taken, life.forgotten);
         match rejection {
             Rejection::ReservationNotFound => {
-                let away = |life: &Life| !met.within(life.taken, life.forgotten);
+                let away = |life: &Life| !span.within(life.taken, life.forgotten);
                 only_if(life.is_none_or(away), Invariant::I8)
             }
             Rejection::NotYours => {
@@ -285,8 +290,8 @@ impl<'s, 'a> Refusals<'s, 'a> {
             }
             Rejection::AlreadyPurchased => {
                 let bought = |life: &Life| match life.completed() {
-                    Some(at) => at <= met.last && met_it(life),
-                    None => unseen(life, met),
+                    Some(at) => at <= span.last && met_it(life),
+                    None => unseen(life, span),
                 };
                 only_if(life.is_some_and(bought), Invariant::I5)
             }
@@ -294,11 +299,11 @@ impl<'s, 'a> Refusals<'s, 'a> {
         }
     }
 
-    fn amend(&mut self, amendment: &Amendment, rejection: &Rejection, met: Met) -> Verdict {
+    fn amend(&mut self, amendment: &Amendment, rejection: &Rejection, span: Span) -> Verdict {
         match rejection {
             Rejection::Stale => {
-                let still = met.first == met.last
-                    && amendment.if_revision.is_none_or(|wanted| wanted.get() == met.first);
+                let still = span.first == span.last
+                    && amendment.if_revision.is_none_or(|wanted| wanted.get() == span.first);
                 only_if(!still, Invariant::I6)
             }
             Rejection::InvalidTerms(_) => Ok(()),
@@ -309,11 +314,10 @@ impl<'s, 'a> Refusals<'s, 'a> {
                     .filter_map(|(name, total)| Some((self.story.variant(Some(name))?, *total)))
                     .collect();
                 wanted.extend(amendment.total.map(|total| (VariantNo::default(), total)));
-                let (story, amendments) = (self.story, self.amendments);
                 let below = wanted.into_iter().any(|(variant, total)| {
-                    let room = self.rooms.entry(variant);
-                    let room = room.or_insert_with(|| Room::of(story, variant, amendments));
-                    (met.first..=met.last).any(|at| room.committed(at) > u64::from(total.get()))
+                    let availability = self.availability(variant);
+                    (span.first..=span.last)
+                        .any(|at| availability.committed(at) > u64::from(total.get()))
                 });
                 only_if(below, Invariant::I6)
             }
@@ -323,6 +327,6 @@ impl<'s, 'a> Refusals<'s, 'a> {
 }
 
 /// Whether it may have ended in the change that forgot it: the feed does not tell how.
-fn unseen(life: &Life, met: Met) -> bool {
-    life.ended.is_none() && life.forgotten.is_some_and(|at| met.makes(at))
+fn unseen(life: &Life, span: Span) -> bool {
+    life.ended.is_none() && life.forgotten.is_some_and(|at| span.makes(at))
 }

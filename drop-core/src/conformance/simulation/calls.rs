@@ -10,13 +10,13 @@ use crate::service::{Purchased, Released, Reserved};
 use crate::store::Deletion;
 
 use super::request::{Request, Told};
-use super::states::Life;
+use super::states::Incarnation;
 
 /// A client's call.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) number: u64,
-    pub(super) life: Life,
+    pub(super) incarnation: Incarnation,
     pub(super) request: Request,
     pub(super) command: Option<Command>,
     /// How many deeds there were when it began.
@@ -30,7 +30,7 @@ pub(super) struct Call {
 /// Something that a store did for an instance, or that went wrong there.
 #[derive(Debug)]
 pub(super) struct Deed {
-    pub(super) life: Life,
+    pub(super) incarnation: Incarnation,
     pub(super) act: Act,
     /// Somebody was told of it.
     pub(super) claimed: bool,

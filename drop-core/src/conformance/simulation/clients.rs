@@ -16,10 +16,10 @@ impl Stage<'_> {
     /// A client asks an instance, if it is there.
     pub(super) fn begin(&mut self, instance: usize, request: Request, repeats: bool) {
         let Some(running) = &self.instances[instance] else { return };
-        let (number, life) = (self.summary.operations, running.life);
+        let (number, incarnation) = (self.summary.operations, running.incarnation);
         self.summary.operations += 1;
-        self.trace.note("ask", &[number, life, u64::from(repeats)], || {
-            format!("{number} of life {life}, repeats {repeats}: {request:?}")
+        self.trace.note("ask", &[number, incarnation, u64::from(repeats)], || {
+            format!("{number} of incarnation {incarnation}, repeats {repeats}: {request:?}")
         });
         let ticket = request.as_history().map(|ask| self.recorder.begin(ask));
         let ask = request.clone().ask(running.service.clone(), number, self.desk.clone());
@@ -29,7 +29,7 @@ impl Stage<'_> {
         }
         self.sent.push_back(request.clone());
         let began = self.deeds.len();
-        let call = Call { number, life, request, command, began, ticket, task, repeats };
+        let call = Call { number, incarnation, request, command, began, ticket, task, repeats };
         self.calls.insert(number, call);
     }
 
@@ -90,13 +90,13 @@ impl Stage<'_> {
     fn claim(&mut self, call: &Call, told: &Told) {
         // Who asked the same here before and waits still: what was done first is theirs.
         let before = self.calls.values().filter(|other| {
-            let same = other.life == call.life && other.command == call.command;
+            let same = other.incarnation == call.incarnation && other.command == call.command;
             same && call.command.is_some() && other.number < call.number
         });
         let before = before.count();
         let took_part = call.took_part(self.deeds.get(call.began..).unwrap_or_default());
         let since = self.deeds.iter_mut().skip(call.began);
-        let own = since.filter(|deed| deed.life == call.life && !deed.claimed);
+        let own = since.filter(|deed| deed.incarnation == call.incarnation && !deed.claimed);
         let fitting =
             own.filter(|deed| call.asked_for(deed) && call.told_of(&deed.act, told, took_part));
         match fitting.take(before + 1).last() {
@@ -111,7 +111,8 @@ impl Stage<'_> {
             return; // half done when it came to a full lane
         }
         let mut since = self.deeds.iter().skip(call.began);
-        let made = since.any(|deed| deed.life == call.life && matches!(deed.act, Act::Trouble));
+        let made = since
+            .any(|deed| deed.incarnation == call.incarnation && matches!(deed.act, Act::Trouble));
         assert!(made, "call {} hears of a fault that nobody made: {told:?}", call.number);
     }
 
@@ -130,7 +131,10 @@ impl Stage<'_> {
                 Act::Created(_) => true,
                 Act::Trouble => false,
             };
-            deed.life == call.life && !deed.claimed && effective && call.asked_for(deed)
+            deed.incarnation == call.incarnation
+                && !deed.claimed
+                && effective
+                && call.asked_for(deed)
         };
         let done = self.deeds.iter().skip(call.began).filter(done).count();
         if done == 0 {
@@ -138,7 +142,7 @@ impl Stage<'_> {
         }
         let others = self.calls.values().chain(&self.lost);
         let same = |other: &&Call| {
-            other.life == call.life
+            other.incarnation == call.incarnation
                 && match (&other.command, &call.command) {
                     (None, None) => true,
                     (one, another) => one == another,

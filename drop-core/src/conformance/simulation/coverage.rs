@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::states::{DropState, HoldState, Kind, Trouble};
+use super::states::{CommandKind, DropState, HoldState, Trouble};
 
 /// Counts of (state x command x fault), over any number of runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Coverage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
     /// What was asked.
-    pub kind: Kind,
+    pub kind: CommandKind,
     /// Where the hold stood.
     pub hold: HoldState,
     /// Where the drop stood.
@@ -25,7 +25,7 @@ pub struct Cell {
 
 impl Cell {
     fn all() -> impl Iterator<Item = Self> {
-        Kind::ALL.iter().flat_map(|kind| {
+        CommandKind::ALL.iter().flat_map(|kind| {
             states().flat_map(move |(hold, drop)| {
                 let troubles = Trouble::ALL.iter();
                 troubles.map(move |trouble| Self { kind: *kind, hold, drop, trouble: *trouble })
@@ -45,29 +45,31 @@ impl Cell {
         let gone = matches!(self.drop, DropState::Deleted | DropState::Unknown);
         let none = self.hold == HoldState::Nothing;
         match self.kind {
-            Kind::Expire | Kind::Amend | Kind::Delete if !none => {
+            CommandKind::Expire | CommandKind::Amend | CommandKind::Delete if !none => {
                 return Some("the command concerns the drop, and no one hold");
             }
             _ if gone && !none => return Some("a drop that is not there has no holds"),
-            Kind::PurchaseOther | Kind::ReleaseOther if none => {
+            CommandKind::PurchaseOther | CommandKind::ReleaseOther if none => {
                 return Some("what is not there is nobody else's");
             }
-            Kind::PurchaseOther | Kind::ReleaseOther if self.hold == HoldState::Forgotten => {
+            CommandKind::PurchaseOther | CommandKind::ReleaseOther
+                if self.hold == HoldState::Forgotten =>
+            {
                 return Some("what is forgotten is nobody else's");
             }
-            Kind::Forget if self.drop == DropState::Unknown => {
+            CommandKind::Forget if self.drop == DropState::Unknown => {
                 return Some("users are forgotten where they have rows");
             }
-            Kind::Forget if none && !gone => {
+            CommandKind::Forget if none && !gone => {
                 return Some("users are forgotten where they have had rows");
             }
-            Kind::Expire if self.drop == DropState::Unknown => {
+            CommandKind::Expire if self.drop == DropState::Unknown => {
                 return Some("workers know of no drop that never was");
             }
             _ => {}
         }
         match self.trouble {
-            Trouble::Duplicate if self.kind == Kind::Expire => {
+            Trouble::Duplicate if self.kind == CommandKind::Expire => {
                 Some("no client sends it, so none sends it twice")
             }
             _ => None,
@@ -82,7 +84,7 @@ fn states() -> impl Iterator<Item = (HoldState, DropState)> {
 
 impl Default for Coverage {
     fn default() -> Self {
-        let axes = [Kind::ALL.len(), HoldState::ALL.len(), DropState::ALL.len()];
+        let axes = [CommandKind::ALL.len(), HoldState::ALL.len(), DropState::ALL.len()];
         Self { hits: vec![0; axes.iter().product::<usize>() * Trouble::ALL.len()] }
     }
 }
@@ -133,11 +135,11 @@ impl Coverage {
             let _ = writeln!(text, "| {first} | {} |", columns.join(" | "));
             let _ = writeln!(text, "|{}", " --- |".repeat(columns.len() + 1));
         };
-        let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.words()).collect();
+        let kinds: Vec<_> = CommandKind::ALL.iter().map(|kind| kind.words()).collect();
         text.push_str("Hits of the fault that met each state and command least.\n\n");
         head(&mut text, "drop, hold", &kinds);
         for (hold, drop) in states() {
-            let least = Kind::ALL.iter().map(|kind| {
+            let least = CommandKind::ALL.iter().map(|kind| {
                 self.least(|cell| (cell.kind, cell.hold, cell.drop) == (*kind, hold, drop))
             });
             let least: Vec<_> = least.collect();
@@ -149,7 +151,7 @@ impl Coverage {
         text.push_str("\nHits of the state in which each fault met each command least.\n\n");
         head(&mut text, "fault", &kinds);
         for trouble in Trouble::ALL {
-            let least = Kind::ALL
+            let least = CommandKind::ALL
                 .iter()
                 .map(|kind| self.least(|cell| (cell.kind, cell.trouble) == (*kind, *trouble)));
             let least: Vec<_> = least.collect();

@@ -12,7 +12,7 @@ use crate::rules::{Applied, Batch, Change, Command};
 use crate::store::Deletion;
 
 use super::request::Told;
-use super::states::Life;
+use super::states::Incarnation;
 use super::watcher::Watcher;
 
 /// What becomes of a call that waits.
@@ -42,7 +42,7 @@ pub(super) enum What {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) number: u64,
-    pub(super) life: Life,
+    pub(super) incarnation: Incarnation,
     pub(super) what: What,
     /// The store has done it already.
     pub(super) done: bool,
@@ -83,16 +83,16 @@ impl Waiting {
 /// What a store did, in the order in which it was done.
 #[derive(Debug)]
 pub(super) enum Event {
-    Applied(Life, Arc<Batch>, Result<Applied, StoreError>),
-    Created(Life, NewDrop, Result<DropSnapshot, StoreError>),
-    Deleted(Life, DropId, bool, Result<Deletion, StoreError>),
-    UserDeleted(Life, Username, Result<Deletion, StoreError>),
+    Applied(Incarnation, Arc<Batch>, Result<Applied, StoreError>),
+    Created(Incarnation, NewDrop, Result<DropSnapshot, StoreError>),
+    Deleted(Incarnation, DropId, bool, Result<Deletion, StoreError>),
+    UserDeleted(Incarnation, Username, Result<Deletion, StoreError>),
     Snapshot(DropId, Option<DropSnapshot>),
     Changes(DropId, Revision, usize, Vec<Arc<Change>>),
     Snapshots(Vec<DropSnapshot>),
     Trimmed(u32),
     /// Somebody has come to watch, or has not been let in.
-    Watching(Life, Option<Watcher>),
+    Watching(Incarnation, Option<Watcher>),
     /// A caller was answered.
     Answered(u64, Told),
 }
@@ -131,14 +131,15 @@ impl Desk {
     }
 
     /// Waits for the scheduler. What is killed meanwhile waits for ever.
-    pub(super) async fn wait(&self, life: Life, what: What, done: bool) -> Verdict {
+    pub(super) async fn wait(&self, incarnation: Incarnation, what: What, done: bool) -> Verdict {
         let (go, gone) = oneshot::channel();
         {
             let mut state = self.lock();
             let number = state.next;
             state.next += 1;
             let (troubles, held_until) = (0, 0);
-            let waiting = Waiting { number, life, what, done, troubles, gone: 0, held_until, go };
+            let waiting =
+                Waiting { number, incarnation, what, done, troubles, gone: 0, held_until, go };
             state.waiting.push(waiting);
         }
         match gone.await {

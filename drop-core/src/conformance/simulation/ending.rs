@@ -61,7 +61,8 @@ impl Stage<'_> {
             self.desk.waiting(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0)))
         {
             self.summary.steps += 1;
-            self.trace.note("goes", &[next.number, next.life], || format!("{:?}", next.what));
+            self.trace
+                .note("goes", &[next.number, next.incarnation], || format!("{:?}", next.what));
             next.let_go(Verdict::Go);
             self.settle().await;
         }
@@ -156,7 +157,7 @@ impl Stage<'_> {
         self.listen();
         for instance in self.instances.iter().flatten() {
             for watcher in &instance.watchers {
-                watcher.converged(instance.life, &self.witness);
+                watcher.converged(instance.incarnation, &self.witness);
             }
         }
     }
@@ -191,7 +192,7 @@ impl Stage<'_> {
         }
         for instance in self.instances.drain(..).flatten() {
             let ended = instance.workers.is_some_and(|(task, _)| task.is_finished());
-            assert!(ended, "the workers of life {} do not end", instance.life);
+            assert!(ended, "the workers of incarnation {} do not end", instance.incarnation);
             let late =
                 instance.service.reserve(DropId::new(1).expect("an id"), Reserve::one("amy"));
             let late = late.now_or_never();

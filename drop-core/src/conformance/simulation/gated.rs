@@ -12,7 +12,7 @@ use crate::rules::{Applied, Audit, Batch, Change};
 use crate::store::{Deletion, DropPage, Due, Held, Page, Reading, Sale, Scope, Store};
 
 use super::desk::{Desk, Event, Verdict, What};
-use super::states::Life;
+use super::states::Incarnation;
 
 /// Lets every write wait before it is done and, where the scheduler wants it, after; and some
 /// of the reads.
@@ -20,7 +20,7 @@ use super::states::Life;
 pub(super) struct Gated {
     pub(super) inner: Arc<dyn Store>,
     pub(super) desk: Arc<Desk>,
-    pub(super) life: Life,
+    pub(super) incarnation: Incarnation,
 }
 
 /// What the scheduler said: go on, or fail.
@@ -41,14 +41,10 @@ impl Gated {
         call: impl Future<Output = Result<T, StoreError>> + Send,
         note: impl FnOnce(&Result<T, StoreError>) -> Event + Send,
     ) -> Result<T, StoreError> {
-        let waits = pass(self.desk.wait(self.life, what.clone(), false).await)?;
-        let result = {
-            let _running = self.desk.run();
-            call.await
-        };
-        self.desk.note(note(&result));
+        let waits = pass(self.desk.wait(self.incarnation, what.clone(), false).await)?;
+        let result = self.run(call, |result| Some(note(result))).await;
         if waits {
-            pass(self.desk.wait(self.life, what, true).await)?;
+            pass(self.desk.wait(self.incarnation, what, true).await)?;
         }
         result
     }
@@ -60,19 +56,27 @@ impl Gated {
     ) -> Result<T, StoreError> {
         let (before, after) = self.desk.slows();
         if before {
-            pass(self.desk.wait(self.life, What::Read, false).await)?;
+            pass(self.desk.wait(self.incarnation, What::Read, false).await)?;
         }
+        let result = self.run(call, |result| note(result.as_ref().ok()?)).await;
+        if after {
+            pass(self.desk.wait(self.incarnation, What::Read, true).await)?;
+        }
+        result
+    }
+
+    /// Does the call, and notes on the desk what came of it before anybody else hears.
+    async fn run<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+        note: impl FnOnce(&Result<T, StoreError>) -> Option<Event>,
+    ) -> Result<T, StoreError> {
         let result = {
             let _running = self.desk.run();
             call.await
         };
-        if let Ok(read) = &result
-            && let Some(event) = note(read)
-        {
+        if let Some(event) = note(&result) {
             self.desk.note(event);
-        }
-        if after {
-            pass(self.desk.wait(self.life, What::Read, true).await)?;
         }
         result
     }
@@ -93,25 +97,28 @@ impl Store for Gated {
     }
 
     async fn create_drop(&self, new: &NewDrop) -> Result<DropSnapshot, StoreError> {
-        let note = |made: &Result<_, _>| Event::Created(self.life, new.clone(), made.clone());
+        let note =
+            |made: &Result<_, _>| Event::Created(self.incarnation, new.clone(), made.clone());
         self.write(What::Create, self.inner.create_drop(new), note).await
     }
 
     async fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
         let shared = Arc::new(batch.clone());
         let what = What::Apply(shared.clone());
-        let note = |applied: &Result<_, _>| Event::Applied(self.life, shared, applied.clone());
+        let note =
+            |applied: &Result<_, _>| Event::Applied(self.incarnation, shared, applied.clone());
         self.write(what, self.inner.apply(batch), note).await
     }
 
     async fn delete_drop(&self, id: DropId, force: bool) -> Result<Deletion, StoreError> {
-        let note = |gone: &Result<_, _>| Event::Deleted(self.life, id, force, gone.clone());
+        let note = |gone: &Result<_, _>| Event::Deleted(self.incarnation, id, force, gone.clone());
         self.write(What::Delete(id), self.inner.delete_drop(id, force), note).await
     }
 
     async fn delete_user(&self, username: &Username) -> Result<Deletion, StoreError> {
-        let note =
-            |gone: &Result<_, _>| Event::UserDeleted(self.life, username.clone(), gone.clone());
+        let note = |gone: &Result<_, _>| {
+            Event::UserDeleted(self.incarnation, username.clone(), gone.clone())
+        };
         self.write(What::DeleteUser, self.inner.delete_user(username), note).await
     }
 

@@ -13,13 +13,13 @@ use super::clock::InstanceClock;
 use super::desk::{Desk, Event};
 use super::gated::Gated;
 use super::mood::Mood;
-use super::states::Life;
+use super::states::Incarnation;
 use super::watcher::Watcher;
 
 /// A process that sells, as far as a process has to do with the store.
 #[derive(Debug)]
 pub(super) struct Instance {
-    pub(super) life: Life,
+    pub(super) incarnation: Incarnation,
     pub(super) clock: Arc<InstanceClock>,
     pub(super) service: DropService,
     /// `None` where they are dead.
@@ -39,13 +39,13 @@ impl Instance {
     pub(super) fn start(
         inner: Arc<dyn Store>,
         desk: Arc<Desk>,
-        life: Life,
+        incarnation: Incarnation,
         elapsed: Duration,
         mood: &Mood,
         with_workers: bool,
     ) -> Self {
         let clock = Arc::new(InstanceClock::new(elapsed));
-        let store = Gated { inner, desk, life };
+        let store = Gated { inner, desk, incarnation };
         let (service, workers) = DropService::builder(store)
             .clock(clock.clone())
             .sweep_every(Self::SWEEP)
@@ -60,15 +60,15 @@ impl Instance {
             (tokio::spawn(workers.run(cancel.clone())), cancel)
         });
         let (watchers, coming) = (Vec::new(), Vec::new());
-        Self { life, clock, service, workers, watchers, coming, paused_until: 0 }
+        Self { incarnation, clock, service, workers, watchers, coming, paused_until: 0 }
     }
 
     /// Somebody comes to watch.
     pub(super) fn watch(&mut self, desk: Arc<Desk>) {
-        let (life, coming) = (self.life, Watcher::come(self.service.clone()));
+        let (incarnation, coming) = (self.incarnation, Watcher::come(self.service.clone()));
         let task = tokio::spawn(async move {
             let watcher = coming.await.ok();
-            desk.note(Event::Watching(life, watcher));
+            desk.note(Event::Watching(incarnation, watcher));
         });
         self.coming.push(task.abort_handle());
     }

@@ -104,4 +104,4 @@ mod witness;
 pub use coverage::{Cell, Coverage};
 pub use play::{DataSet, Failure, Play, Summary};
 pub use run::{simulate, simulate_all, trace};
-pub use states::{DropState, HoldState, Kind, Trouble};
+pub use states::{CommandKind, DropState, HoldState, Trouble};

@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::play::{DataSet, Failure, Play, Summary};
@@ -51,7 +51,7 @@ pub fn simulate_all<D: DataSet>(
 ) -> Result<Summary, Failure> {
     let next = AtomicU64::new(*seeds.start());
     let sum = Mutex::new((Summary::default(), None::<Failure>));
-    let lock = || sum.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let lock = || sum.lock().unwrap_or_else(PoisonError::into_inner);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..threads {
@@ -76,7 +76,7 @@ pub fn simulate_all<D: DataSet>(
             });
         }
     });
-    let (summary, failure) = sum.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (summary, failure) = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
     failure.map_or(Ok(summary), Err)
 }
 

@@ -16,8 +16,7 @@ use super::instance::Instance;
 use super::mood::Mood;
 use super::play::{DataSet, Play, Summary};
 use super::request::{Request, Told};
-use super::states::Life;
-use super::states::Trouble;
+use super::states::{Incarnation, Trouble};
 use super::trace::{Trace, bits};
 use super::witness::Witness;
 
@@ -45,7 +44,7 @@ pub(super) struct Stage<'a> {
     pub(super) unresolved: Vec<Request>,
     /// The answer to the last call that was answered.
     pub(super) last_told: Option<(u64, Told)>,
-    pub(super) lives: Life,
+    pub(super) incarnations: Incarnation,
     pub(super) elapsed: Duration,
     /// By how many microseconds the store's clock is off.
     pub(super) store_offset: i64,
@@ -72,7 +71,7 @@ impl<'a> Stage<'a> {
             sent: VecDeque::new(),
             unresolved: Vec::new(),
             last_told: None,
-            lives: 0,
+            incarnations: 0,
             elapsed: Duration::ZERO,
             store_offset: 0,
             mood,
@@ -92,30 +91,31 @@ impl<'a> Stage<'a> {
 
     /// Starts an instance, and somebody who watches it.
     pub(super) fn start(&mut self, instance: usize, with_workers: bool) {
-        self.lives += 1;
+        self.incarnations += 1;
         let (inner, desk) = (self.data.store(instance), self.desk.clone());
-        let life = self.lives;
+        let incarnation = self.incarnations;
         let mut started =
-            Instance::start(inner, desk, life, self.elapsed, &self.mood, with_workers);
+            Instance::start(inner, desk, incarnation, self.elapsed, &self.mood, with_workers);
         started.watch(self.desk.clone());
         self.instances[instance] = Some(started);
-        self.trace.note("start", &[life, u64::from(with_workers)], || {
-            format!("instance {instance}, life {life}, workers: {with_workers}")
+        self.trace.note("start", &[incarnation, u64::from(with_workers)], || {
+            format!("instance {instance}, incarnation {incarnation}, workers: {with_workers}")
         });
     }
 
     /// Kills an instance: whatever it was doing is never heard of again.
     pub(super) fn crash(&mut self, instance: usize) {
         let Some(mut killed) = self.instances[instance].take() else { return };
-        self.trace.note("crash", &[killed.life], || format!("instance {instance}"));
-        self.desk.waiting(|waiting| waiting.retain(|call| call.life != killed.life));
+        self.trace.note("crash", &[killed.incarnation], || format!("instance {instance}"));
+        self.desk.waiting(|waiting| waiting.retain(|call| call.incarnation != killed.incarnation));
         killed.kill();
-        let calls: Vec<_> = self.calls.values().filter(|call| call.life == killed.life).collect();
+        let calls: Vec<_> =
+            self.calls.values().filter(|call| call.incarnation == killed.incarnation).collect();
         let numbers: Vec<_> = calls.into_iter().map(|call| call.number).collect();
         for number in numbers {
             self.lose(number);
         }
-        self.trouble(killed.life);
+        self.trouble(killed.incarnation);
     }
 
     /// A call whose answer nobody will hear.
@@ -127,10 +127,10 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Something went wrong in this life, so that its callers may hear of faults.
-    pub(super) fn trouble(&mut self, life: Life) {
+    /// Something went wrong in this incarnation, so that its callers may hear of faults.
+    pub(super) fn trouble(&mut self, incarnation: Incarnation) {
         self.summary.faults += 1;
-        self.deeds.push(Deed { life, act: Act::Trouble, claimed: false });
+        self.deeds.push(Deed { incarnation, act: Act::Trouble, claimed: false });
     }
 
     /// Time passes for everybody.
@@ -198,17 +198,22 @@ impl<'a> Stage<'a> {
                 instance.watch(self.desk.clone());
             }
             let ended = instance.workers.as_ref().is_some_and(|(task, _)| task.is_finished());
-            assert!(!ended, "the workers of life {} ended by themselves", instance.life);
+            assert!(
+                !ended,
+                "the workers of incarnation {} ended by themselves",
+                instance.incarnation
+            );
         }
     }
 
     fn take_in(&mut self, event: Event) {
         let now = self.now();
         match event {
-            Event::Applied(life, batch, Ok(applied)) => {
-                let numbers = [life, applied.revision().get(), bits(applied.as_of().as_micros())];
+            Event::Applied(incarnation, batch, Ok(applied)) => {
+                let numbers =
+                    [incarnation, applied.revision().get(), bits(applied.as_of().as_micros())];
                 self.trace.note("decided", &numbers, || {
-                    format!("life {life}, {batch:?}: {:?}", applied.outcomes())
+                    format!("incarnation {incarnation}, {batch:?}: {:?}", applied.outcomes())
                 });
                 if let Some(change) = self.witness.applied(&batch, &applied, now) {
                     self.trace.change(&change);
@@ -223,45 +228,50 @@ impl<'a> Stage<'a> {
                     }
                     let act =
                         Act::Decided(batch.drop_id(), command.clone(), outcome, revision, as_of);
-                    self.deeds.push(Deed { life, act, claimed: false });
+                    self.deeds.push(Deed { incarnation, act, claimed: false });
                 }
             }
-            Event::Created(life, new, Ok(made)) => {
+            Event::Created(incarnation, new, Ok(made)) => {
                 self.witness.created(&new, &made, now);
                 if let Some(known) = self.witness.drops.get_mut(&made.id) {
                     known.calls_before = self.recorder.count();
                 }
-                self.trace.note("created", &[life, bits(made.id.get())], || format!("{made:?}"));
-                self.deeds.push(Deed { life, act: Act::Created(made), claimed: false });
+                self.trace
+                    .note("created", &[incarnation, bits(made.id.get())], || format!("{made:?}"));
+                self.deeds.push(Deed { incarnation, act: Act::Created(made), claimed: false });
             }
-            Event::Deleted(life, id, force, Ok(deletion)) => {
-                self.trace.note("deleted", &[life, bits(id.get()), u64::from(force)], || {
-                    format!("life {life}, drop {id}, force {force}: {deletion:?}")
-                });
+            Event::Deleted(incarnation, id, force, Ok(deletion)) => {
+                self.trace.note(
+                    "deleted",
+                    &[incarnation, bits(id.get()), u64::from(force)],
+                    || format!("incarnation {incarnation}, drop {id}, force {force}: {deletion:?}"),
+                );
                 self.witness.deleted(id, force, deletion, now);
                 let act = Act::Deleted(id, force, deletion);
-                self.deeds.push(Deed { life, act, claimed: false });
+                self.deeds.push(Deed { incarnation, act, claimed: false });
             }
-            Event::UserDeleted(life, username, Ok(deletion)) => {
-                self.trace.note("left", &[life], || format!("{username}: {deletion:?}"));
+            Event::UserDeleted(incarnation, username, Ok(deletion)) => {
+                self.trace.note("left", &[incarnation], || format!("{username}: {deletion:?}"));
                 self.witness.user_deleted(&username, deletion);
                 let act = Act::UserDeleted(username, deletion);
-                self.deeds.push(Deed { life, act, claimed: false });
+                self.deeds.push(Deed { incarnation, act, claimed: false });
             }
-            Event::Applied(life, _, Err(error))
-            | Event::Created(life, _, Err(error))
-            | Event::Deleted(life, _, _, Err(error))
-            | Event::UserDeleted(life, _, Err(error)) => {
+            Event::Applied(incarnation, _, Err(error))
+            | Event::Created(incarnation, _, Err(error))
+            | Event::Deleted(incarnation, _, _, Err(error))
+            | Event::UserDeleted(incarnation, _, Err(error)) => {
                 Witness::failed(&error);
-                self.trouble(life);
+                self.trouble(incarnation);
             }
             Event::Snapshot(id, read) => self.witness.read(id, read.as_ref(), now),
             Event::Changes(id, since, limit, read) => self.witness.feed(id, since, limit, &read),
             Event::Snapshots(read) => self.witness.read_all(&read, now),
-            Event::Watching(life, watcher) => {
+            Event::Watching(incarnation, watcher) => {
                 let mut running = self.instances.iter_mut().flatten();
-                if let Some(running) = running.find(|running| running.life == life) {
-                    self.trace.note("watches", &[life], || format!("life {life}: {watcher:?}"));
+                if let Some(running) = running.find(|running| running.incarnation == incarnation) {
+                    self.trace.note("watches", &[incarnation], || {
+                        format!("incarnation {incarnation}: {watcher:?}")
+                    });
                     running.watchers.extend(watcher);
                 }
             }

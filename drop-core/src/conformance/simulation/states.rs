@@ -1,7 +1,7 @@
 //! In which states commands and faults meet.
 
-/// Which life of which instance: a number that each start of an instance gets anew.
-pub(super) type Life = u64;
+/// One start of an instance, by a number that each start gets anew.
+pub(super) type Incarnation = u64;
 
 macro_rules! axis {
     ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $index:literal $words:literal,)* }) => {
@@ -25,6 +25,15 @@ macro_rules! axis {
                 match self { $(Self::$case => $index,)* }
             }
         }
+
+        // Two of the same number would share their cells and hide what was never met.
+        const _: () = {
+            let mut at = 0;
+            while at < $name::ALL.len() {
+                assert!($name::ALL[at].index() == at);
+                at += 1;
+            }
+        };
     };
 }
 
@@ -69,7 +78,7 @@ axis! {
 
 axis! {
     /// What a command wants.
-    Kind {
+    CommandKind {
         /// To reserve.
         Reserve = 0 "reserve",
         /// To buy one's own hold.

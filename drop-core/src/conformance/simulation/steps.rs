@@ -69,13 +69,13 @@ impl Stage<'_> {
             .iter()
             .flatten()
             .filter(|instance| instance.paused_until > step)
-            .map(|instance| instance.life)
+            .map(|instance| instance.incarnation)
             .collect();
         self.desk.waiting(|waiting| {
             waiting.retain(|call| !call.is_over());
             let calls = waiting.iter().enumerate();
-            let free =
-                calls.filter(|(_, call)| call.held_until <= step && !paused.contains(&call.life));
+            let free = calls
+                .filter(|(_, call)| call.held_until <= step && !paused.contains(&call.incarnation));
             free.map(|(index, _)| index).collect()
         })
     }
@@ -150,7 +150,7 @@ impl Stage<'_> {
                 let offset = i64::try_from(self.dice.below(7200)).unwrap_or(0) - 3600;
                 if let Some(running) = &self.instances[instance] {
                     running.clock.set_offset(offset * 1_000_000);
-                    let numbers = [running.life, bits(offset)];
+                    let numbers = [running.incarnation, bits(offset)];
                     self.trace.note("wrong", &numbers, || {
                         format!("the clock of instance {instance} is off by {offset} s")
                     });
@@ -169,11 +169,12 @@ impl Stage<'_> {
     fn pause(&mut self, instance: usize, until: u64) {
         let Some(running) = &mut self.instances[instance] else { return };
         running.paused_until = until;
-        let life = running.life;
-        self.trace
-            .note("pause", &[life, until], || format!("instance {instance}, until step {until}"));
+        let incarnation = running.incarnation;
+        self.trace.note("pause", &[incarnation, until], || {
+            format!("instance {instance}, until step {until}")
+        });
         self.desk.waiting(|waiting| {
-            for call in waiting.iter_mut().filter(|call| call.life == life) {
+            for call in waiting.iter_mut().filter(|call| call.incarnation == incarnation) {
                 call.troubles |= Trouble::Pause.bit();
             }
         });
@@ -186,14 +187,18 @@ impl Stage<'_> {
 
     /// An instance that has something to do.
     fn busy_instance(&mut self) -> Option<usize> {
-        let lives: Vec<_> = self.desk.waiting(|waiting| {
-            waiting.iter().filter(|call| call.is_to_be_done()).map(|call| call.life).collect()
+        let incarnations: Vec<_> = self.desk.waiting(|waiting| {
+            waiting
+                .iter()
+                .filter(|call| call.is_to_be_done())
+                .map(|call| call.incarnation)
+                .collect()
         });
-        let life = (!lives.is_empty()).then(|| self.dice.pick(&lives))?;
-        let of_life = |instance: &Option<Instance>| {
-            instance.as_ref().is_some_and(|running| running.life == life)
+        let incarnation = (!incarnations.is_empty()).then(|| self.dice.pick(&incarnations))?;
+        let of_incarnation = |instance: &Option<Instance>| {
+            instance.as_ref().is_some_and(|running| running.incarnation == incarnation)
         };
-        self.instances.iter().position(of_life)
+        self.instances.iter().position(of_incarnation)
     }
 
     fn delay(&mut self, roll: u64, until: u64) {
@@ -220,12 +225,12 @@ impl Stage<'_> {
         let number = self.dice.pick(&numbers);
         self.trace.note("gone", &[number], || format!("the caller of {number}"));
         let call = &self.calls[&number];
-        let (life, command) = (call.life, call.command.clone());
+        let (incarnation, command) = (call.incarnation, call.command.clone());
         if let Request::Delete { drop_id, .. } = call.request {
-            self.caller_of_deletion_goes(life, drop_id);
+            self.caller_of_deletion_goes(incarnation, drop_id);
         }
         self.desk.waiting(|waiting| {
-            for waiting in waiting.iter_mut().filter(|waiting| waiting.life == life) {
+            for waiting in waiting.iter_mut().filter(|waiting| waiting.incarnation == incarnation) {
                 waiting.caller_gone(command.as_ref());
             }
         });
@@ -248,11 +253,14 @@ impl Stage<'_> {
 
     fn kill_workers(&mut self, instance: usize) {
         let Some(running) = &mut self.instances[instance] else { return };
-        let life = running.life;
+        let incarnation = running.incarnation;
         if running.kill_workers() {
-            self.trace.note("dead", &[life], || format!("the workers of instance {instance}"));
+            self.trace
+                .note("dead", &[incarnation], || format!("the workers of instance {instance}"));
             self.desk.waiting(|waiting| {
-                for waiting in waiting.iter_mut().filter(|waiting| waiting.life == life) {
+                for waiting in
+                    waiting.iter_mut().filter(|waiting| waiting.incarnation == incarnation)
+                {
                     waiting.caller_gone(Some(&crate::rules::Command::Expire));
                 }
             });
@@ -261,11 +269,12 @@ impl Stage<'_> {
 
     fn watchers_come_and_go(&mut self, instance: usize) {
         let Some(running) = &mut self.instances[instance] else { return };
-        let life = running.life;
+        let incarnation = running.incarnation;
         if running.watchers.len() > 2 {
             running.watchers.remove(0);
         }
-        self.trace.note("watch", &[life], || format!("somebody comes to instance {instance}"));
+        self.trace
+            .note("watch", &[incarnation], || format!("somebody comes to instance {instance}"));
         running.watch(self.desk.clone());
     }
 }

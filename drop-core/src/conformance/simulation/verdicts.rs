@@ -9,22 +9,22 @@ use crate::rules::Command;
 use super::coverage::Cell;
 use super::desk::{Verdict, Waiting, What};
 use super::stage::Stage;
-use super::states::Life;
-use super::states::{DropState, HoldState, Kind, Trouble};
+use super::states::{CommandKind, DropState, HoldState, Incarnation, Trouble};
 
 impl Stage<'_> {
     /// Lets the call at `index` go, and something may go wrong with it.
     pub(super) async fn let_go(&mut self, index: usize) {
         let call = self.desk.waiting(|waiting| waiting.remove(index));
-        let life = call.life;
+        let incarnation = call.incarnation;
         let faulty = self.mood.faults > 0 && self.dice.one_in(self.mood.faults);
         if call.done || !faulty {
             // Now and then it stands still once more, when it is done.
             let stops = !call.done && self.mood.slow_reads > 0 && self.dice.one_in(8);
             let verdict = if stops { Verdict::GoAndWait } else { Verdict::Go };
             let kind = if call.done { "told" } else { "goes" };
-            self.trace
-                .note(kind, &[call.number, life], || format!("{} {:?}", call.number, call.what));
+            self.trace.note(kind, &[call.number, incarnation], || {
+                format!("{} {:?}", call.number, call.what)
+            });
             if !call.done {
                 self.cover(&call, Trouble::Clean);
             }
@@ -34,11 +34,11 @@ impl Stage<'_> {
             What::Read => Trouble::Unavailable,
             _ => self.dice.pick(&Trouble::AT_THE_STORE),
         };
-        self.trace.note("fault", &[call.number, life, u64::from(trouble.bit())], || {
+        self.trace.note("fault", &[call.number, incarnation, u64::from(trouble.bit())], || {
             format!("{} {:?}: {}", call.number, call.what, trouble.words())
         });
         self.cover(&call, trouble);
-        self.trouble(life);
+        self.trouble(incarnation);
         let number = call.number;
         match trouble {
             Trouble::Unavailable => call.let_go(Verdict::Fail(unavailable())),
@@ -47,7 +47,7 @@ impl Stage<'_> {
             Trouble::PanicBefore => call.let_go(Verdict::Panic),
             Trouble::CrashBefore => {
                 std::mem::drop(call);
-                self.crash_life(life);
+                self.crash_incarnation(incarnation);
             }
             _ => {
                 call.let_go(Verdict::GoAndWait);
@@ -55,7 +55,10 @@ impl Stage<'_> {
                 let done = self.desk.waiting(|waiting| {
                     let done = |call: &Waiting| {
                         let writes = !matches!(call.what, What::Read);
-                        call.done && writes && call.life == life && call.number > number
+                        call.done
+                            && writes
+                            && call.incarnation == incarnation
+                            && call.number > number
                     };
                     let at = waiting.iter().rposition(done)?;
                     Some(waiting.remove(at))
@@ -65,18 +68,19 @@ impl Stage<'_> {
                         done.let_go(Verdict::Fail(StoreError::Unknown(cause())));
                     }
                     (Trouble::PanicAfter, Some(done)) => done.let_go(Verdict::Panic),
-                    (Trouble::CrashAfter, _) => self.crash_life(life),
+                    (Trouble::CrashAfter, _) => self.crash_incarnation(incarnation),
                     _ => {}
                 }
             }
         }
     }
 
-    fn crash_life(&mut self, life: u64) {
+    fn crash_incarnation(&mut self, incarnation: Incarnation) {
         let mut instances = self.instances.iter();
-        let of_life = instances
-            .position(|instance| instance.as_ref().is_some_and(|running| running.life == life));
-        if let Some(instance) = of_life {
+        let of_incarnation = instances.position(|instance| {
+            instance.as_ref().is_some_and(|running| running.incarnation == incarnation)
+        });
+        if let Some(instance) = of_incarnation {
             self.crash(instance);
         }
     }
@@ -84,7 +88,7 @@ impl Stage<'_> {
     /// Counts the commands of a call by their states and what they have been through.
     fn cover(&mut self, call: &Waiting, trouble: Trouble) {
         let workers = self.instances.iter().flatten();
-        let mut workers = workers.filter(|instance| instance.life == call.life);
+        let mut workers = workers.filter(|instance| instance.incarnation == call.incarnation);
         let dead = workers.any(|instance| instance.workers.is_none());
         let troubles = call.troubles | if dead { Trouble::SweeperDead.bit() } else { 0 };
         match &call.what {
@@ -93,7 +97,7 @@ impl Stage<'_> {
                     let gone = index < 64 && call.gone & (1 << index) != 0;
                     let repeats = self.calls.values().any(|other| {
                         other.repeats
-                            && other.life == call.life
+                            && other.incarnation == call.incarnation
                             && other.command.as_ref() == Some(command)
                     });
                     let own = if gone { Trouble::CallerGone.bit() } else { 0 }
@@ -110,23 +114,25 @@ impl Stage<'_> {
                 let repeats = self.calls.values().filter(other).any(|call| call.repeats);
                 let own = if repeats { Trouble::Duplicate.bit() } else { 0 };
                 let drop = self.drop_state(*id);
-                self.hit(Kind::Delete, HoldState::Nothing, drop, troubles | own, trouble);
+                self.hit(CommandKind::Delete, HoldState::Nothing, drop, troubles | own, trouble);
             }
             What::Create | What::DeleteUser | What::Read => {}
         }
     }
 
     /// Whoever wanted a drop deleted has gone, and with the caller the call itself.
-    pub(super) fn caller_of_deletion_goes(&mut self, life: Life, id: DropId) {
+    pub(super) fn caller_of_deletion_goes(&mut self, incarnation: Incarnation, id: DropId) {
         let waits = self.desk.waiting(|waiting| {
             let deletes = |call: &Waiting| matches!(call.what, What::Delete(other) if other == id);
-            waiting.iter().any(|call| !call.done && call.life == life && deletes(call))
+            waiting
+                .iter()
+                .any(|call| !call.done && call.incarnation == incarnation && deletes(call))
         });
         if waits {
             let drop = self.drop_state(id);
             let gone = Trouble::CallerGone;
             self.summary.coverage.hit(Cell {
-                kind: Kind::Delete,
+                kind: CommandKind::Delete,
                 hold: HoldState::Nothing,
                 drop,
                 trouble: gone,
@@ -136,7 +142,7 @@ impl Stage<'_> {
 
     fn hit(
         &mut self,
-        kind: Kind,
+        kind: CommandKind,
         hold: HoldState,
         drop: DropState,
         troubles: u32,
@@ -156,7 +162,7 @@ impl Stage<'_> {
     }
 
     /// What a command is, and where its drop and its hold stand.
-    fn states(&self, id: DropId, command: &Command) -> (Kind, HoldState, DropState) {
+    fn states(&self, id: DropId, command: &Command) -> (CommandKind, HoldState, DropState) {
         let now = self.now();
         let drop = self.drop_state(id);
         let known = self.witness.drops.get(&id).filter(|known| !known.deleted);
@@ -171,21 +177,27 @@ impl Stage<'_> {
             self.witness.name(row.claim().user_id)
         };
         let (kind, hold) = match command {
-            Command::Reserve { customer, .. } => (Kind::Reserve, newest(customer)),
-            Command::Forget { customer } => (Kind::Forget, newest(customer)),
+            Command::Reserve { customer, .. } => (CommandKind::Reserve, newest(customer)),
+            Command::Forget { customer } => (CommandKind::Forget, newest(customer)),
             Command::Purchase { reservation, customer } => {
                 let own = owner(*reservation).is_none_or(|owner| owner == customer);
-                (if own { Kind::Purchase } else { Kind::PurchaseOther }, named(*reservation))
+                (
+                    if own { CommandKind::Purchase } else { CommandKind::PurchaseOther },
+                    named(*reservation),
+                )
             }
             Command::Release { reservation, customer: None } => {
-                (Kind::ReleaseAny, named(*reservation))
+                (CommandKind::ReleaseAny, named(*reservation))
             }
             Command::Release { reservation, customer: Some(customer) } => {
                 let own = owner(*reservation).is_none_or(|owner| owner == customer);
-                (if own { Kind::Release } else { Kind::ReleaseOther }, named(*reservation))
+                (
+                    if own { CommandKind::Release } else { CommandKind::ReleaseOther },
+                    named(*reservation),
+                )
             }
-            Command::Expire => (Kind::Expire, HoldState::Nothing),
-            Command::Amend(_) => (Kind::Amend, HoldState::Nothing),
+            Command::Expire => (CommandKind::Expire, HoldState::Nothing),
+            Command::Amend(_) => (CommandKind::Amend, HoldState::Nothing),
         };
         (kind, hold, drop)
     }

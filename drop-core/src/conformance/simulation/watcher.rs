@@ -10,7 +10,7 @@ use crate::runtime::{Update, Updates};
 use crate::service::DropService;
 use crate::store::DropPage;
 
-use super::states::Life;
+use super::states::Incarnation;
 use super::witness::Witness;
 
 /// A subscriber, and what it knows.
@@ -107,9 +107,12 @@ impl Watcher {
 
     /// # Panics
     /// Where it does not know the present state of each drop, or has not heard every change.
-    pub(super) fn converged(&self, life: Life, witness: &Witness) {
-        assert_eq!(self.skipped, None, "changes that a watcher of life {life} never heard");
+    pub(super) fn converged(&self, incarnation: Incarnation, witness: &Witness) {
+        assert_eq!(
+            self.skipped, None,
+            "changes that a watcher of incarnation {incarnation} never heard"
+        );
         let present = witness.heads();
-        assert_eq!(self.known, present, "what a watcher of life {life} knows");
+        assert_eq!(self.known, present, "what a watcher of incarnation {incarnation} knows");
     }
 }

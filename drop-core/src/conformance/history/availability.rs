@@ -3,21 +3,21 @@
 use crate::model::{Status, VariantNo};
 use crate::rules::Change;
 
-use super::lowest::Lowest;
+use super::range_min::RangeMin;
 use super::story::Story;
 
 /// What was available and committed of one variant, revision by revision.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct Availability {
     /// Available after each change.
-    standing: Lowest,
+    standing: RangeMin,
     /// The least that can have been available between the commands of each change.
-    deciding: Lowest,
+    deciding: RangeMin,
     /// The most that can have been held and sold in each change.
     committed: Vec<u64>,
 }
 
-impl Room {
+impl Availability {
     pub(super) fn of(story: &Story<'_>, variant: VariantNo, amendments: usize) -> Self {
         let changes: Vec<_> = story.changes().collect();
         // Taken and settled in each change.
@@ -32,13 +32,13 @@ impl Room {
                 *settled = settled.saturating_add(life.units());
             }
         }
-        let mut room = (Vec::new(), Vec::new(), Vec::new());
+        let (mut standing, mut deciding, mut committed) = (Vec::new(), Vec::new(), Vec::new());
         for (index, change) in changes.iter().enumerate() {
-            let (total, committed) = counts(change, variant);
+            let (total, committed_now) = counts(change, variant);
             let (taken, settled) = moved[index];
-            let mut least = total.saturating_sub(committed);
-            let mut most = committed;
-            room.0.push(least);
+            let mut least = total.saturating_sub(committed_now);
+            let mut most = committed_now;
+            standing.push(least);
             if let Some(before) = index.checked_sub(1).map(|before| changes[before]) {
                 let (total_before, committed_before) = counts(before, variant);
                 most = most.max(committed_before.saturating_sub(settled).saturating_add(taken));
@@ -51,10 +51,10 @@ impl Room {
                     (least, most) = (0, u64::MAX);
                 }
             }
-            room.1.push(least);
-            room.2.push(most);
+            deciding.push(least);
+            committed.push(most);
         }
-        Self { standing: Lowest::new(&room.0), deciding: Lowest::new(&room.1), committed: room.2 }
+        Self { standing: RangeMin::new(&standing), deciding: RangeMin::new(&deciding), committed }
     }
 
     /// The least that a command can have met from one revision to another.

@@ -14,11 +14,11 @@ use super::violation::{Invariant, Violation};
 /// For each revision the moment before which it cannot have been committed, because nobody had
 /// asked for what is in it. Expiry asks by itself.
 #[derive(Debug)]
-pub(super) struct Makers {
-    born: Vec<u64>,
+pub(super) struct Attribution {
+    earliest: Vec<u64>,
 }
 
-impl Makers {
+impl Attribution {
     /// Finds a call for each fact of the feed, and the facts that have none: what was answered
     /// as not done, refused, or begun after the fact was seen has made nothing.
     pub(super) fn find(
@@ -32,25 +32,25 @@ impl Makers {
             story,
             names,
             moments,
-            born: story.changes().map(|_| 0).collect(),
+            earliest: story.changes().map(|_| 0).collect(),
             found: Vec::new(),
         };
         search.holds();
         search.ends();
         search.forgotten();
         search.amendments();
-        let Search { mut born, found, .. } = search;
+        let Search { mut earliest, found, .. } = search;
         let mut latest = 0;
-        for moment in &mut born {
+        for moment in &mut earliest {
             latest = latest.max(*moment);
             *moment = latest;
         }
-        (Self { born }, found)
+        (Self { earliest }, found)
     }
 
     /// The highest revision that can have been committed before `moment`.
     pub(super) fn ceiling(&self, moment: u64) -> u64 {
-        let count = self.born.partition_point(|born| *born < moment);
+        let count = self.earliest.partition_point(|earliest| *earliest < moment);
         u64::try_from(count).unwrap_or(u64::MAX)
     }
 }
@@ -60,7 +60,7 @@ struct Search<'s, 'a> {
     story: &'s Story<'a>,
     names: &'s Names<'a>,
     moments: &'s Moments,
-    born: Vec<u64>,
+    earliest: Vec<u64>,
     found: Vec<Violation>,
 }
 
@@ -94,13 +94,13 @@ impl<'a> Search<'_, 'a> {
         for (wish, lives) in unclaimed {
             let mut floors = silent.remove(&wish).unwrap_or_default();
             floors.sort_unstable();
-            let born = floors.iter().map(|(_, began)| *began).min().unwrap_or(0);
+            let earliest = floors.iter().map(|(_, began)| *began).min().unwrap_or(0);
             let mut floors = floors.into_iter().map(|(floor, _)| floor).peekable();
             // By rising number, which is the order of revisions: each takes the call that
             // knew least, and what is left knew more.
             for life in lives {
                 if floors.next_if(|floor| *floor < life.taken).is_some() {
-                    self.note(life.taken, born);
+                    self.note(life.taken, earliest);
                 } else {
                     let finding = format!(
                         "nobody can have taken {}: user {}, {} units",
@@ -277,8 +277,8 @@ impl<'a> Search<'_, 'a> {
 
     fn note(&mut self, at: u64, began: u64) {
         let index = at.checked_sub(1).and_then(|index| usize::try_from(index).ok());
-        if let Some(born) = index.and_then(|index| self.born.get_mut(index)) {
-            *born = (*born).max(began);
+        if let Some(earliest) = index.and_then(|index| self.earliest.get_mut(index)) {
+            *earliest = (*earliest).max(began);
         }
     }
 

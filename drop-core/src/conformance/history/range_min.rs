@@ -2,14 +2,14 @@
 
 /// Numbers of which the smallest in any range is found in O(log n).
 #[derive(Debug)]
-pub(super) struct Lowest {
+pub(super) struct RangeMin {
     /// A segment tree: the numbers themselves in the second half, above them the smaller of
     /// each two.
     tree: Vec<u64>,
     size: usize,
 }
 
-impl Lowest {
+impl RangeMin {
     pub(super) fn new(numbers: &[u64]) -> Self {
         let size = numbers.len();
         let mut tree = vec![u64::MAX; size];
