@@ -45,6 +45,11 @@ impl Cell {
         let gone = matches!(self.drop, DropState::Deleted | DropState::Unknown);
         let none = self.hold == HoldState::Nothing;
         match self.kind {
+            CommandKind::Create | CommandKind::DeleteUser
+                if !none || self.drop != DropState::Unknown =>
+            {
+                return Some("it concerns no drop that there is");
+            }
             CommandKind::Expire | CommandKind::Amend | CommandKind::Delete if !none => {
                 return Some("the command concerns the drop, and no one hold");
             }

@@ -11,7 +11,7 @@ use crate::model::{DropId, DropSnapshot, NewDrop, Revision, Username};
 use crate::rules::{Applied, Batch, Change, Command};
 use crate::store::Deletion;
 
-use super::request::Told;
+use super::request::{Request, Told};
 use super::states::Incarnation;
 use super::watcher::Watcher;
 
@@ -32,10 +32,22 @@ pub(super) enum Verdict {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     Apply(Arc<Batch>),
-    Create,
+    Create(Arc<NewDrop>),
     Delete(DropId),
-    DeleteUser,
+    DeleteUser(Username),
     Read,
+}
+
+impl What {
+    /// Whether it is what such a request comes to, as a call of its own and not in a batch.
+    pub(super) fn serves(&self, request: &Request) -> bool {
+        match (self, request) {
+            (Self::Create(made), Request::Create { new }) => **made == *new,
+            (Self::Delete(id), Request::Delete { drop_id, .. }) => id == drop_id,
+            (Self::DeleteUser(name), Request::DeleteUser { who, .. }) => name == who,
+            _ => false,
+        }
+    }
 }
 
 /// A call that waits.

@@ -99,7 +99,8 @@ impl Store for Gated {
     async fn create_drop(&self, new: &NewDrop) -> Result<DropSnapshot, StoreError> {
         let note =
             |made: &Result<_, _>| Event::Created(self.incarnation, new.clone(), made.clone());
-        self.write(What::Create, self.inner.create_drop(new), note).await
+        let what = What::Create(Arc::new(new.clone()));
+        self.write(what, self.inner.create_drop(new), note).await
     }
 
     async fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
@@ -119,7 +120,8 @@ impl Store for Gated {
         let note = |gone: &Result<_, _>| {
             Event::UserDeleted(self.incarnation, username.clone(), gone.clone())
         };
-        self.write(What::DeleteUser, self.inner.delete_user(username), note).await
+        let what = What::DeleteUser(username.clone());
+        self.write(what, self.inner.delete_user(username), note).await
     }
 
     async fn drops_of(&self, username: &Username) -> Result<Vec<DropId>, StoreError> {

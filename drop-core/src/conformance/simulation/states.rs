@@ -99,6 +99,10 @@ axis! {
         Amend = 8 "amend",
         /// To delete the drop.
         Delete = 9 "delete",
+        /// To create a drop.
+        Create = 10 "create",
+        /// To delete a user who has no rows any more.
+        DeleteUser = 11 "delete a user",
     }
 }
 

@@ -226,9 +226,8 @@ impl Stage<'_> {
         self.trace.note("gone", &[number], || format!("the caller of {number}"));
         let call = &self.calls[&number];
         let (incarnation, command) = (call.incarnation, call.command.clone());
-        if let Request::Delete { drop_id, .. } = call.request {
-            self.caller_of_deletion_goes(incarnation, drop_id);
-        }
+        let request = call.request.clone();
+        self.cover_caller_gone(incarnation, &request);
         self.desk.waiting(|waiting| {
             for waiting in waiting.iter_mut().filter(|waiting| waiting.incarnation == incarnation) {
                 waiting.caller_gone(command.as_ref());

@@ -8,6 +8,7 @@ use crate::rules::Command;
 
 use super::coverage::Cell;
 use super::desk::{Verdict, Waiting, What};
+use super::request::Request;
 use super::stage::Stage;
 use super::states::{CommandKind, DropState, HoldState, Incarnation, Trouble};
 
@@ -106,37 +107,40 @@ impl Stage<'_> {
                     self.hit(kind, hold, drop, troubles | own, trouble);
                 }
             }
-            What::Delete(id) => {
-                let other = |call: &&super::calls::Call| {
-                    matches!(call.request, super::request::Request::Delete { drop_id, .. }
-                        if drop_id == *id)
-                };
-                let repeats = self.calls.values().filter(other).any(|call| call.repeats);
+            What::Read => {}
+            what => {
+                let mut of_request = self.calls.values().filter(|call| what.serves(&call.request));
+                let repeats = of_request.any(|call| call.repeats);
                 let own = if repeats { Trouble::Duplicate.bit() } else { 0 };
-                let drop = self.drop_state(*id);
-                self.hit(CommandKind::Delete, HoldState::Nothing, drop, troubles | own, trouble);
+                if let Some((kind, drop)) = self.state_of(what) {
+                    self.hit(kind, HoldState::Nothing, drop, troubles | own, trouble);
+                }
             }
-            What::Create | What::DeleteUser | What::Read => {}
         }
     }
 
-    /// Whoever wanted a drop deleted has gone, and with the caller the call itself.
-    pub(super) fn caller_of_deletion_goes(&mut self, incarnation: Incarnation, id: DropId) {
-        let waits = self.desk.waiting(|waiting| {
-            let deletes = |call: &Waiting| matches!(call.what, What::Delete(other) if other == id);
-            waiting
-                .iter()
-                .any(|call| !call.done && call.incarnation == incarnation && deletes(call))
+    /// Whoever sent this request has gone, and with the caller the call of the store itself,
+    /// where it is one.
+    pub(super) fn cover_caller_gone(&mut self, incarnation: Incarnation, request: &Request) {
+        let waiting = self.desk.waiting(|waiting| {
+            let of_request = |call: &&Waiting| {
+                !call.done && call.incarnation == incarnation && call.what.serves(request)
+            };
+            waiting.iter().find(of_request).map(|call| call.what.clone())
         });
-        if waits {
-            let drop = self.drop_state(id);
-            let gone = Trouble::CallerGone;
-            self.summary.coverage.hit(Cell {
-                kind: CommandKind::Delete,
-                hold: HoldState::Nothing,
-                drop,
-                trouble: gone,
-            });
+        if let Some((kind, drop)) = waiting.and_then(|what| self.state_of(&what)) {
+            let (hold, trouble) = (HoldState::Nothing, Trouble::CallerGone);
+            self.summary.coverage.hit(Cell { kind, hold, drop, trouble });
+        }
+    }
+
+    /// What a call is that is no batch, and where its drop stands.
+    fn state_of(&self, what: &What) -> Option<(CommandKind, DropState)> {
+        match what {
+            What::Create(_) => Some((CommandKind::Create, DropState::Unknown)),
+            What::Delete(id) => Some((CommandKind::Delete, self.drop_state(*id))),
+            What::DeleteUser(_) => Some((CommandKind::DeleteUser, DropState::Unknown)),
+            What::Apply(_) | What::Read => None,
         }
     }
 
