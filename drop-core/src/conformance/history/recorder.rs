@@ -61,10 +61,10 @@ impl Recorder {
         self.lock().calls.clone()
     }
 
-    /// How many calls have begun.
+    /// The present moment: whatever begins or ends from now on does so after it.
     #[must_use]
-    pub fn count(&self) -> usize {
-        self.lock().calls.len()
+    pub fn moment(&self) -> u64 {
+        self.lock().moment
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

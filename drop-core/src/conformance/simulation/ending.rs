@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use crate::conformance::history::{Answer, violations};
+use crate::conformance::history::{Answer, Ask, Call, violations};
 use crate::error::ServiceError;
 use crate::model::{DropId, DropSnapshot, Status, Units};
 use crate::rules::Rejection;
@@ -13,13 +13,11 @@ use crate::store::{Page, Scope};
 
 use super::desk::Verdict;
 use super::instance::Instance;
+use super::known::Known;
 use super::request::{Request, Told};
 use super::stage::Stage;
 
 impl Stage<'_> {
-    /// The requests without an answer that are sent again at the end.
-    const RETRIES: usize = 8;
-
     /// Ends the run.
     ///
     /// # Panics
@@ -70,10 +68,15 @@ impl Stage<'_> {
         assert!(left.is_empty(), "calls {left:?} are never answered");
     }
 
-    /// I8: what was not acknowledged converges to one answer when repeated.
+    /// I8: what was not acknowledged converges to one answer when repeated. All of it, the
+    /// oldest first; what was asked several times in the same words is asked for once.
     async fn retry(&mut self) {
-        let first = self.unresolved.len().saturating_sub(Self::RETRIES);
-        for request in self.unresolved.split_off(first) {
+        let mut retried: Vec<Request> = Vec::new();
+        for request in std::mem::take(&mut self.unresolved) {
+            if retried.contains(&request) {
+                continue;
+            }
+            retried.push(request.clone());
             if matches!(request, Request::Create { .. }) {
                 continue; // a drop has no natural key: it would be created again
             }
@@ -162,19 +165,13 @@ impl Stage<'_> {
         }
     }
 
-    /// What all callers were told, against the feed and real time.
+    /// What all callers were told, against the feed and real time, for every drop that there
+    /// ever was.
     fn check_histories(&self) {
-        if self.mood.deletes_users {
-            return;
-        }
         let calls = self.recorder.calls();
-        for known in self.witness.live() {
-            let id = known.rows.drop_id;
-            let (before, after) = calls.split_at(known.calls_before);
-            // Who came too early was told that there is no such drop.
-            let before = before.iter().filter(|call| !matches!(call.answer, Answer::Refused(_)));
-            let of_drop = before.chain(after).filter(|call| call.ask.drop_id() == id);
-            let of_drop: Vec<_> = of_drop.cloned().collect();
+        for (id, known) in &self.witness.drops {
+            let of_drop = calls.iter().filter(|call| call.ask.drop_id() == *id);
+            let of_drop: Vec<_> = of_drop.filter_map(|call| while_there(call, known)).collect();
             let found = violations(&of_drop, &known.changes, Duration::ZERO);
             assert!(found.is_empty(), "the history of drop {id}: {}", found[0]);
         }
@@ -199,6 +196,20 @@ impl Stage<'_> {
             assert!(matches!(late, Some(Err(ServiceError::Closed))), "after the end: {late:?}");
         }
     }
+}
+
+/// A call as a history has it in which the drop is there all the time: who came too early or
+/// was answered too late may have been refused because it was not.
+fn while_there(call: &Call, known: &Known) -> Option<Call> {
+    let ended = call.ended.unwrap_or(u64::MAX);
+    let there =
+        call.began > known.created_at && known.deleted_at.is_none_or(|deleted| ended <= deleted);
+    if there || !matches!(call.answer, Answer::Refused(_)) {
+        return Some(call.clone());
+    }
+    // An amendment is answered with the drop read after it, which may be gone by then.
+    let amends = matches!(call.ask, Ask::Amend { .. });
+    amends.then(|| Call { answer: Answer::Unknown, ..call.clone() })
 }
 
 /// Whether the second answer is the first one again.

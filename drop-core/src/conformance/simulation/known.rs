@@ -18,9 +18,10 @@ use super::states::{DropState, HoldState};
 pub(super) struct Known {
     pub(super) rows: Rows,
     pub(super) deleted: bool,
+    /// The moments of the history at which it was created and, if it was, deleted.
+    pub(super) created_at: u64,
+    pub(super) deleted_at: Option<u64>,
     pub(super) changes: Vec<Arc<Change>>,
-    /// How many calls had begun when it was created.
-    pub(super) calls_before: usize,
     model: Model,
     /// How many of the oldest changes the feed has no more.
     trimmed: usize,
@@ -34,8 +35,9 @@ impl Known {
         Self {
             rows: Rows::new(id, new, now),
             deleted: false,
+            created_at: 0,
+            deleted_at: None,
             changes: vec![Arc::new(Change::created(id, new, now))],
-            calls_before: 0,
             model: Model::new(new, now),
             trimmed: 0,
             forgotten: BTreeSet::new(),

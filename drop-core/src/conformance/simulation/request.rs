@@ -9,7 +9,7 @@ use crate::rules::{Amendment, Command};
 use crate::service::{Purchased, Released, Reserved};
 
 /// One request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Request {
     Reserve { drop_id: DropId, who: Username, variant: Option<VariantName>, quantity: Units },
     Release { reservation: ReservationId, who: Option<Username> },

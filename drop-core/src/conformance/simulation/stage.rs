@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::conformance::history::{Ask, Recorder};
+use crate::conformance::history::{Answer, Ask, Recorder};
 use crate::conformance::{Dice, START};
 use crate::model::Timestamp;
-use crate::rules::Command;
+use crate::rules::{Applied, Batch, Command, Outcome};
+use crate::store::Deletion;
 
 use super::calls::{Act, Call, Deed};
 use super::clock::shifted;
@@ -218,14 +219,10 @@ impl<'a> Stage<'a> {
                 if let Some(change) = self.witness.applied(&batch, &applied, now) {
                     self.trace.change(&change);
                 }
+                self.record_forgets(&batch, &applied);
                 let (revision, as_of) = (applied.revision(), applied.as_of());
                 let outcomes = applied.into_outcomes();
                 for (command, outcome) in batch.commands().iter().zip(outcomes) {
-                    if let Command::Forget { customer } = command {
-                        // A part of a user's deletion, of which nobody is told by itself.
-                        let (drop_id, username) = (batch.drop_id(), customer.clone());
-                        let _ = self.recorder.begin(Ask::Forget { drop_id, username });
-                    }
                     let act =
                         Act::Decided(batch.drop_id(), command.clone(), outcome, revision, as_of);
                     self.deeds.push(Deed { incarnation, act, claimed: false });
@@ -234,7 +231,7 @@ impl<'a> Stage<'a> {
             Event::Created(incarnation, new, Ok(made)) => {
                 self.witness.created(&new, &made, now);
                 if let Some(known) = self.witness.drops.get_mut(&made.id) {
-                    known.calls_before = self.recorder.count();
+                    known.created_at = self.recorder.moment();
                 }
                 self.trace
                     .note("created", &[incarnation, bits(made.id.get())], || format!("{made:?}"));
@@ -247,6 +244,11 @@ impl<'a> Stage<'a> {
                     || format!("incarnation {incarnation}, drop {id}, force {force}: {deletion:?}"),
                 );
                 self.witness.deleted(id, force, deletion, now);
+                if deletion == Deletion::Deleted
+                    && let Some(known) = self.witness.drops.get_mut(&id)
+                {
+                    known.deleted_at = Some(self.recorder.moment());
+                }
                 let act = Act::Deleted(id, force, deletion);
                 self.deeds.push(Deed { incarnation, act, claimed: false });
             }
@@ -277,6 +279,27 @@ impl<'a> Stage<'a> {
             }
             Event::Trimmed(keep) => self.witness.trimmed(keep),
             Event::Answered(number, told) => self.answered(number, told),
+        }
+    }
+
+    /// Writes the parts of users' deletions into the history. Nobody is told of one by itself,
+    /// so they are written down when they are done, before anybody can have seen it; those of
+    /// one batch at once.
+    fn record_forgets(&self, batch: &Batch, applied: &Applied) {
+        let mut begun = Vec::new();
+        for (command, outcome) in batch.commands().iter().zip(applied.outcomes()) {
+            if let Command::Forget { customer } = command {
+                let (drop_id, username) = (batch.drop_id(), customer.clone());
+                begun.push((self.recorder.begin(Ask::Forget { drop_id, username }), outcome));
+            }
+        }
+        for (ticket, outcome) in begun {
+            let answer = match outcome {
+                Outcome::Done(_) => Answer::Done { revision: applied.revision() },
+                Outcome::Rejected(rejection) => Answer::Refused(rejection.clone()),
+                Outcome::Deferred => Answer::NotDone,
+            };
+            self.recorder.end(ticket, answer);
         }
     }
 }
