@@ -14,10 +14,12 @@ The claim is: never oversold, and nothing acknowledged is lost. This page tells 
 break it, how much of it, for how long and on which machine. It is written by a program from the
 reports that the runs leave when they pass; a run that fails leaves none.
 
-Everything again: `.ci/test` runs the share of every CI run, `.ci/test --long` all of it, which
-takes hours. `DROP_EVIDENCE=target/evidence` in the environment collects the reports,
-`DROP_LONG=1` makes any single command below its long run, and `target/debug/evidence` writes this
-page anew. Runs print their seed; a seed gives the same run again.
+Everything again: `.ci/test` runs the share of every CI run, whose reports go to `target/evidence`,
+and `.ci/test --long` all of it, which takes hours; whole runs leave theirs in
+`target/evidence/whole`, where no share writes over them. `DROP_EVIDENCE=<folder>` in the environment
+collects the reports of single commands, `DROP_LONG=1` makes any command below its long run, and
+`target/debug/evidence target/evidence/whole` writes this page anew. Each run names the commit that it
+was made from, where `DROP_COMMIT` told it. Runs print their seed; a seed gives the same run again.
 ";
 
 /// What the page says of itself.
@@ -33,7 +35,7 @@ const TOPICS: &[(&str, &[&str])] = &[
     ("Herd", &["herd"]),
     ("Deadline", &["deadline"]),
     ("Kills", &["kills"]),
-    ("Network", &["network"]),
+    ("Network", &["network", "network, database side"]),
     ("Injected errors", &["injected errors"]),
     ("Clocks", &["clocks"]),
     ("Resources", &["resources"]),
@@ -75,18 +77,19 @@ fn section(page: &mut String, title: &str, mut runs: Vec<&Report>) {
         return;
     }
     runs.sort_by(|one, other| (&one.name, one.long).cmp(&(&other.name, other.long)));
-    page.push_str("| run | what | seeds | seconds | size |\n| --- | --- | --- | ---: | --- |\n");
+    page.push_str("| run | what | seeds | seconds | size | commit |\n| --- | --- | --- | ---: | --- | --- |\n");
     for run in &runs {
         let figures = run.figures.iter().map(|(word, figure)| format!("{word}: {figure}"));
         let figures = figures.collect::<Vec<_>>().join(", ");
         let _ = writeln!(
             page,
-            "| {} | {} | {} | {:.1} | {} |",
+            "| {} | {} | {} | {:.1} | {} | {} |",
             cell(&run.name),
             cell(&figures),
             run.seeds.as_deref().map_or("-".to_owned(), cell),
             run.seconds,
             if run.long { "long" } else { "share" },
+            cell(&run.commit),
         );
     }
     page.push_str("\nAgain:\n\n```sh\n");
@@ -120,6 +123,7 @@ mod tests {
         let mut report = Report::begin(topic, name, "cargo test x").figure("rounds", &500);
         report.seconds = 1.25;
         report.long = false;
+        report.commit = "1a2b3c4 changed".to_owned();
         report
     }
 
@@ -135,11 +139,19 @@ mod tests {
         assert_eq!(titles, expected);
         assert!(page.contains("## Simulation\n\nNot run.\n"), "{page}");
         assert!(
-            page.contains("| server \\| file | rounds: 500 | 1 to 5 | 1.2 | share |\n"),
+            page.contains("| server \\| file | rounds: 500 | 1 to 5 | 1.2 | share | 1a2b3c4 changed |\n"),
             "{page}"
         );
         assert!(page.contains("```sh\ncargo test x\n```\n\nserver | file:\n\n| a |"), "{page}");
         assert_eq!(page.matches("Not run.").count(), TOPICS.len() - 2);
+    }
+
+    #[test]
+    fn both_sides_of_the_network_are_one_topic() {
+        let page = render(&[report("network, database side", "cuts")], &machine());
+        let (_, network) = page.split_once("\n## Network\n\n").unwrap();
+        assert!(network.starts_with("| run |"), "{page}");
+        assert!(!page.contains("## network"), "{page}");
     }
 
     #[test]
