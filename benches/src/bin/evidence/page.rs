@@ -139,7 +139,9 @@ mod tests {
         assert_eq!(titles, expected);
         assert!(page.contains("## Simulation\n\nNot run.\n"), "{page}");
         assert!(
-            page.contains("| server \\| file | rounds: 500 | 1 to 5 | 1.2 | share | 1a2b3c4 changed |\n"),
+            page.contains(
+                "| server \\| file | rounds: 500 | 1 to 5 | 1.2 | share | 1a2b3c4 changed |\n"
+            ),
             "{page}"
         );
         assert!(page.contains("```sh\ncargo test x\n```\n\nserver | file:\n\n| a |"), "{page}");
