@@ -61,6 +61,12 @@ impl Stage<'_> {
                 Request::Amend { drop_id, amendment }
             }
             90..=95 if self.mood.deletes_users => {
+                // Twice at a time, the second finds rows that the first has removed.
+                let leaving = self.calls.values().find_map(|call| match &call.request {
+                    Request::DeleteUser { who, .. } => Some(who.clone()),
+                    _ => None,
+                });
+                let who = leaving.filter(|_| self.dice.one_in(2)).unwrap_or(who);
                 Request::DeleteUser { who, force: !self.dice.one_in(6) }
             }
             96 | 97 => Request::Delete { drop_id, force: self.dice.one_in(3) },
@@ -222,7 +228,10 @@ fn amendment(dice: &mut Dice, known: Option<&Known>, now: Timestamp, shuts: bool
             amendment.price = Some(Price::new(price).expect("a price"));
         }
         7..=9 => {
-            amendment.starts_at = Some(later(dice));
+            // Where holds are to lapse in it before it opens, after the last of them.
+            let last = known.filter(|_| shuts).and_then(Known::last_deadline);
+            let at = last.unwrap_or(now).max(now);
+            amendment.starts_at = Some(at.saturating_add(later(dice).since(now)));
             amendment.ends_at = Some(None);
         }
         10 | 11 => {

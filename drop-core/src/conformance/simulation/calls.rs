@@ -66,7 +66,7 @@ impl Call {
     /// those who did something since it began.
     pub(super) fn took_part(&self, since: &[Deed]) -> bool {
         let Request::DeleteUser { who, force: true } = &self.request else { return false };
-        let mut own = since.iter().filter(|deed| deed.life == self.life);
+        let mut own = since.iter().filter(|deed| deed.incarnation == self.incarnation);
         own.any(|deed| match &deed.act {
             Act::Decided(_, Command::Forget { customer }, Outcome::Done(_), ..) => customer == who,
             _ => false,

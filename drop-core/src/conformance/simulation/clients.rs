@@ -88,12 +88,16 @@ impl Stage<'_> {
     /// I8: what is acknowledged was committed, and what is refused was refused by a decision of
     /// this instance, after the call began; and each is told of once.
     fn claim(&mut self, call: &Call, told: &Told) {
-        // Who asked the same here before and waits still: what was done first is theirs.
+        // Who asked the same here before and waits still: what was done first is theirs. Of a
+        // user's deletion each hears something else, and it is the first that fits.
         let before = self.calls.values().filter(|other| {
             let same = other.incarnation == call.incarnation && other.command == call.command;
             same && call.command.is_some() && other.number < call.number
         });
-        let before = before.count();
+        let before = match call.request {
+            Request::DeleteUser { .. } => 0,
+            _ => before.count(),
+        };
         let took_part = call.took_part(self.deeds.get(call.began..).unwrap_or_default());
         let since = self.deeds.iter_mut().skip(call.began);
         let own = since.filter(|deed| deed.incarnation == call.incarnation && !deed.claimed);

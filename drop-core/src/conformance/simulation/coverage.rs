@@ -118,6 +118,13 @@ impl Coverage {
         Cell::all().filter(|cell| cell.unreachable().is_none() && self.hits(*cell) == 0).collect()
     }
 
+    /// How often the combination was met that was met least, of those that can be.
+    #[must_use]
+    pub fn fewest(&self) -> u64 {
+        let cells = Cell::all().filter(|cell| cell.unreachable().is_none());
+        cells.map(|cell| self.hits(cell)).min().unwrap_or(0)
+    }
+
     /// The combinations that cannot be and were met all the same: the list of what cannot be
     /// is wrong.
     #[must_use]

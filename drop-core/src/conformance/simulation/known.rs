@@ -214,6 +214,13 @@ impl Known {
         }
     }
 
+    /// When the last of the active holds lapses.
+    pub(super) fn last_deadline(&self) -> Option<Timestamp> {
+        let rows = self.rows.reservations.values();
+        let active = rows.filter(|row| row.status() == Status::Active);
+        active.map(Reservation::expires_at).max()
+    }
+
     /// A number that was forgotten.
     pub(super) fn some_forgotten(&self, which: u64) -> Option<ReservationId> {
         let count = u64::try_from(self.forgotten.len()).unwrap_or(0);

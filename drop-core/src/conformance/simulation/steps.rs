@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use crate::model::Status;
+use crate::rules::Command;
 
+use super::desk::What;
 use super::instance::Instance;
+use super::known::Known;
 use super::request::Request;
 use super::stage::Stage;
 use super::states::Trouble;
@@ -43,7 +46,10 @@ impl Stage<'_> {
             let request = self.new_request();
             self.begin(instance, request, false);
         } else if !waiting.is_empty() {
-            let index = self.dice.pick(&waiting);
+            let mut index = self.dice.pick(&waiting);
+            if self.mood.lapses && self.only_settles(index) && !self.dice.one_in(4) {
+                index = self.dice.pick(&waiting);
+            }
             self.let_go(index).await;
         } else if self.instances.iter().all(Option::is_none) || self.dice.one_in(8) {
             self.restart_one();
@@ -80,6 +86,14 @@ impl Stage<'_> {
         })
     }
 
+    /// Whether a waiting call does nothing but settle what has lapsed.
+    fn only_settles(&self, index: usize) -> bool {
+        self.desk.waiting(|waiting| match &waiting[index].what {
+            What::Apply(batch) => batch.commands().iter().all(|one| *one == Command::Expire),
+            _ => false,
+        })
+    }
+
     /// Time passes: often to a deadline or the edge of a window, or a tick to either side.
     fn let_time_pass(&mut self) {
         let tick = Duration::from_micros(1);
@@ -104,7 +118,13 @@ impl Stage<'_> {
     fn some_edge(&mut self) -> Option<Duration> {
         let now = self.now();
         let mut edges = Vec::new();
-        for known in self.witness.live() {
+        let shut = |known: &&Known| {
+            !known.rows.terms.window.is_open(now) && known.last_deadline().is_some()
+        };
+        // Holds that lapse in a drop that is shut are rare.
+        let picky = self.mood.lapses && self.dice.one_in(2);
+        let picky = picky && self.witness.live().any(|known| shut(&known));
+        for known in self.witness.live().filter(|known| !picky || shut(known)) {
             let rows = known.rows.reservations.values().rev();
             let active = rows.filter(|row| row.status() == Status::Active).take(8);
             edges.extend(active.map(crate::model::Reservation::expires_at));
@@ -140,10 +160,11 @@ impl Stage<'_> {
                 self.pass(span);
             }
             15 | 16 => {
-                let seconds = i64::try_from(self.dice.below(3600) + 1).unwrap_or(0);
+                let longest = self.dice.pick(&[2_000_000, 3_600_000_000]);
+                let micros = i64::try_from(self.dice.below(longest) + 1).unwrap_or(0);
                 let back = self.store_offset == 0 || self.dice.one_in(3);
-                // Back by up to an hour, and then right again.
-                self.set_store_clock(if back { -seconds * 1_000_000 } else { 0 });
+                // Back by up to two seconds or an hour, and then right again.
+                self.set_store_clock(if back { -micros } else { 0 });
             }
             17 => self.kill_workers(instance),
             18 => {
@@ -218,7 +239,9 @@ impl Stage<'_> {
     }
 
     fn caller_goes(&mut self) {
-        let numbers: Vec<_> = self.calls.keys().copied().collect();
+        let picky = self.dice.one_in(2);
+        let calls = self.rare_first(self.calls.values().collect(), picky, |call| &call.request);
+        let numbers: Vec<_> = calls.into_iter().map(|call| call.number).collect();
         if numbers.is_empty() {
             return;
         }
@@ -236,9 +259,23 @@ impl Stage<'_> {
         self.lose(number);
     }
 
+    /// Those that come to what is rarely met, where they are wanted and there are any.
+    fn rare_first<'r, T>(
+        &self,
+        all: Vec<&'r T>,
+        picky: bool,
+        request: fn(&T) -> &Request,
+    ) -> Vec<&'r T> {
+        let rare = all.iter().copied().filter(|one| picky && self.is_rare(request(*one)));
+        let rare: Vec<_> = rare.collect();
+        if rare.is_empty() { all } else { rare }
+    }
+
     fn send_again(&mut self) {
         let ready = self.ready_instances();
-        let old: Vec<_> = self.unresolved.iter().rev().take(8).chain(&self.sent).collect();
+        let picky = self.dice.one_in(2);
+        let old = self.unresolved.iter().rev().take(8).chain(&self.sent).collect();
+        let old = self.rare_first(old, picky, |request| request);
         if ready.is_empty() || old.is_empty() {
             return;
         }
@@ -260,7 +297,7 @@ impl Stage<'_> {
                 for waiting in
                     waiting.iter_mut().filter(|waiting| waiting.incarnation == incarnation)
                 {
-                    waiting.caller_gone(Some(&crate::rules::Command::Expire));
+                    waiting.caller_gone(Some(&Command::Expire));
                 }
             });
         }

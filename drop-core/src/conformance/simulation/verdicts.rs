@@ -17,7 +17,15 @@ impl Stage<'_> {
     pub(super) async fn let_go(&mut self, index: usize) {
         let call = self.desk.waiting(|waiting| waiting.remove(index));
         let incarnation = call.incarnation;
-        let faulty = self.mood.faults > 0 && self.dice.one_in(self.mood.faults);
+        let rare = match &call.what {
+            What::Apply(batch) => {
+                let mut commands = batch.commands().iter();
+                commands.any(|command| self.is_rare_command(batch.drop_id(), command))
+            }
+            _ => false,
+        };
+        let odds = if rare { self.mood.faults.min(2) } else { self.mood.faults };
+        let faulty = odds > 0 && self.dice.one_in(odds);
         if call.done || !faulty {
             // Now and then it stands still once more, when it is done.
             let stops = !call.done && self.mood.slow_reads > 0 && self.dice.one_in(8);
@@ -157,6 +165,28 @@ impl Stage<'_> {
         }
         for trouble in Trouble::ALL.iter().filter(|trouble| troubles & trouble.bit() != 0) {
             self.summary.coverage.hit(Cell { kind, hold, drop, trouble: *trouble });
+        }
+    }
+
+    /// Whether a request comes, as things stand, to what is rarely met.
+    pub(super) fn is_rare(&self, request: &Request) -> bool {
+        let Some(command) = request.command() else { return false };
+        match request.drop_id() {
+            Some(id) => self.is_rare_command(id, &command),
+            None => self.witness.drops.keys().any(|id| self.is_rare_command(*id, &command)),
+        }
+    }
+
+    /// What has lapsed is settled by whatever comes next; holds in a drop that is shut, and
+    /// users who are removed twice, are few.
+    fn is_rare_command(&self, id: DropId, command: &Command) -> bool {
+        let (kind, hold, drop) = self.states(id, command);
+        let shut = matches!(drop, DropState::Upcoming | DropState::Ended);
+        match hold {
+            HoldState::Lapsed => true,
+            HoldState::Active => shut,
+            HoldState::Forgotten => kind == CommandKind::Forget,
+            _ => kind == CommandKind::Forget && shut,
         }
     }
 
