@@ -23,7 +23,7 @@ const ERRORS: [(&str, u16, &str); 6] = [
 
 /// From now on every transaction that is begun meets the error.
 fn inject(proxy: &SqlProxy, sqlstate: &'static str) {
-    proxy.judge(move |step| match (sqlstate, step.kind) {
+    proxy.set_judge(move |step| match (sqlstate, step.kind) {
         // Told to who connects; for that, the connections that there are have to end.
         ("53300", StepKind::Startup) => Verdict::Refuse(sqlstate),
         ("53300", _) => Verdict::CutBefore,

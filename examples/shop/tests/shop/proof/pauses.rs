@@ -156,7 +156,7 @@ async fn stopped_for_30_s_holding_a_lock() {
     let mut drops = Drops::default();
     let hot = drops.another(&two).await;
     let mut gate = proxy.gate();
-    proxy.judge(|step| if step.is_commit() { Verdict::Hold } else { Verdict::Pass });
+    proxy.set_judge(|step| if step.is_commit() { Verdict::Hold } else { Verdict::Pass });
     let asking = at_one.clone();
     let asked = tokio::spawn(async move { asking.reserve(hot, "probe").await });
     let commit = loop {
