@@ -65,8 +65,8 @@ fn a_simulated_shop_keeps_every_invariant() {
     let coverage = &summary.coverage;
     assert_eq!(coverage.impossible(), [], "met, and said to be unreachable");
     println!("{}", coverage.table());
-    // Twenty thousand runs leave one of the rarest unmet; the report says how many.
-    if is_long() {
+    // The few runs of a debug build do not come everywhere.
+    if !cfg!(debug_assertions) {
         let empty = coverage.empty();
         assert_eq!(empty, [], "{} of {} never met", empty.len(), coverage.reachable());
     }

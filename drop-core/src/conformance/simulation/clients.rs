@@ -88,19 +88,19 @@ impl Stage<'_> {
     /// I8: what is acknowledged was committed, and what is refused was refused by a decision of
     /// this instance, after the call began; and each is told of once.
     fn claim(&mut self, call: &Call, told: &Told) {
-        // Who asked the same here before and waits still: what was done first is theirs. Of a
-        // user's deletion each hears something else, and it is the first that fits.
+        // Who asked the same here before and waits still: what was done first is theirs. Which of
+        // several deletions of one user did which part of it does not show, so each may be told
+        // of any part that fits.
+        let together = matches!(call.request, Request::DeleteUser { .. });
         let before = self.calls.values().filter(|other| {
             let same = other.incarnation == call.incarnation && other.command == call.command;
             same && call.command.is_some() && other.number < call.number
         });
-        let before = match call.request {
-            Request::DeleteUser { .. } => 0,
-            _ => before.count(),
-        };
+        let before = if together { 0 } else { before.count() };
         let took_part = call.took_part(self.deeds.get(call.began..).unwrap_or_default());
         let since = self.deeds.iter_mut().skip(call.began);
-        let own = since.filter(|deed| deed.incarnation == call.incarnation && !deed.claimed);
+        let own = since.filter(|deed| deed.incarnation == call.incarnation);
+        let own = own.filter(|deed| together || !deed.claimed);
         let fitting =
             own.filter(|deed| call.asked_for(deed) && call.told_of(&deed.act, told, took_part));
         match fitting.take(before + 1).last() {

@@ -15,7 +15,7 @@ use super::states::{CommandKind, DropState, HoldState, Incarnation, Trouble};
 impl Stage<'_> {
     /// Lets the call at `index` go, and something may go wrong with it.
     pub(super) async fn let_go(&mut self, index: usize) {
-        let call = self.desk.waiting(|waiting| waiting.remove(index));
+        let mut call = self.desk.waiting(|waiting| waiting.remove(index));
         let incarnation = call.incarnation;
         let rare = match &call.what {
             What::Apply(batch) => {
@@ -24,6 +24,12 @@ impl Stage<'_> {
             }
             _ => false,
         };
+        if rare && !call.done && self.mood.faults > 0 && self.dice.one_in(16) {
+            // So little that what has lapsed stays lapsed.
+            let back = i64::try_from(self.dice.below(1000) + 1).unwrap_or(1);
+            self.set_store_clock(self.store_offset - back);
+            call.troubles |= Trouble::ClockBack.bit();
+        }
         let odds = if rare { self.mood.faults.min(2) } else { self.mood.faults };
         let faulty = odds > 0 && self.dice.one_in(odds);
         if call.done || !faulty {
