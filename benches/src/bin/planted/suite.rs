@@ -19,7 +19,7 @@ pub(crate) struct Suite {
     pub(crate) tests: &'static [&'static str],
     /// What follows `--`.
     filter: &'static [&'static str],
-    /// The crates that it runs.
+    /// The folders of the crates that it runs.
     crates: &'static [&'static str],
     /// The explorer that it is built for.
     explorer: Option<&'static str>,
@@ -29,6 +29,7 @@ const CORE: &str = "drop-core";
 const MEMORY: &str = "drop-store-memory";
 const POSTGRES: &str = "drop-store-postgres";
 const HTTP: &str = "drop-http";
+const SHOP: &str = "examples/shop";
 
 /// All of them, the cheapest first.
 pub(crate) const SUITES: &[Suite] = &[
@@ -66,11 +67,11 @@ pub(crate) const SUITES: &[Suite] = &[
     },
     Suite {
         filter: &["herd::one_unit", "lifecycle"],
-        ..Suite::new("shop", &["--test", "shop"], &[CORE, MEMORY, POSTGRES, HTTP])
+        ..Suite::new("shop", &["--test", "shop"], &[CORE, MEMORY, POSTGRES, HTTP, SHOP])
     },
     Suite {
         filter: &["proof::kills", "--test-threads=1"],
-        ..Suite::new("shop-kills", &["--test", "shop"], &[CORE, MEMORY, POSTGRES, HTTP])
+        ..Suite::new("shop-kills", &["--test", "shop"], &[CORE, MEMORY, POSTGRES, HTTP, SHOP])
     },
 ];
 
