@@ -1,5 +1,6 @@
 //! The page: topics in a fixed order, the runs of each, and how to do them again.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use drop_core::conformance::Report;
@@ -93,9 +94,9 @@ fn section(page: &mut String, title: &str, mut runs: Vec<&Report>) {
         );
     }
     page.push_str("\nAgain:\n\n```sh\n");
-    let mut commands: Vec<&str> = runs.iter().map(|run| run.replay.trim()).collect();
-    commands.dedup();
-    for command in commands {
+    let mut told = BTreeSet::new();
+    for command in runs.iter().map(|run| run.replay.trim()).filter(|command| told.insert(*command))
+    {
         let _ = writeln!(page, "{command}");
     }
     page.push_str("```\n");
@@ -154,6 +155,14 @@ mod tests {
         let (_, network) = page.split_once("\n## Network\n\n").unwrap();
         assert!(network.starts_with("| run |"), "{page}");
         assert!(!page.contains("## network"), "{page}");
+    }
+
+    #[test]
+    fn a_command_that_does_several_runs_again_is_told_once() {
+        let mut other = report("kills", "b");
+        other.replay = "cargo test y".to_owned();
+        let page = render(&[report("kills", "a"), other, report("kills", "c")], &machine());
+        assert!(page.contains("```sh\ncargo test x\ncargo test y\n```\n"), "{page}");
     }
 
     #[test]
