@@ -54,12 +54,13 @@ fn not_run(text: &str, function: &str) -> Option<&'static str> {
     let own = above.lines().rev().map(str::trim);
     let own = own.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
     let attributes: Vec<&str> = own.filter(|line| line.starts_with("#[")).collect();
-    let any = |starts: &str| attributes.iter().any(|line| line.starts_with(starts));
-    if !any("#[test]") && !any("#[tokio::test") {
+    let is_test = |line: &&str| *line == "#[test]" || line.starts_with("#[tokio::test");
+    if !attributes.iter().any(is_test) {
         return Some("is no test");
     }
-    if any("#[ignore") || any("#[cfg") || any("#[should_panic") {
-        return Some("is ignored, left out, or passes by failing");
+    // Any other may have it ignored, left out, or pass by failing.
+    if attributes.len() > 1 {
+        return Some("has another attribute");
     }
     // The modules around it are left out of what is no test, and of nothing else.
     let mut lines = text.lines().map(str::trim).peekable();
@@ -128,14 +129,19 @@ fn a_test_that_is_left_out_is_noticed() {
         "#[test]\nfn other() {}\n\nfn one() {}\n",
         "// #[test]\nfn one() {}\n",
         "#[test]\n// fn one() {}\n",
-        "#[test]\n#[ignore]\nfn one() {}\n",
-        "#[ignore = \"slow\"]\n#[test]\nfn one() {}\n",
-        "#[cfg(feature = \"slow\")]\n/// Why.\n#[test]\nfn one() {}\n",
-        "#[cfg_attr(unix, ignore)]\n#[test]\nfn one() {}\n",
-        "#[test]\n#[should_panic]\nfn one() {}\n",
         "#![cfg(windows)]\n#[test]\nfn one() {}\n",
         "#[cfg(windows)]\nmod tests {\n    #[test]\n    fn one() {}\n}\n",
     ] {
         assert!(not_run(text, "one").is_some(), "{text}");
+    }
+    for other in
+        ["ignore", "ignore = \"slow\"", "cfg(unix)", "cfg_attr(unix, ignore)", "should_panic"]
+    {
+        for text in [
+            format!("#[test]\n#[{other}]\nfn one() {{}}\n"),
+            format!("#[{other}]\n/// Why.\n#[test]\nfn one() {{}}\n"),
+        ] {
+            assert!(not_run(&text, "one").is_some(), "{text}");
+        }
     }
 }
