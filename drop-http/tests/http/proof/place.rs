@@ -32,6 +32,10 @@ fn runtime() -> Runtime {
 /// A guard against hanging, not a measure.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Changes kept in the feed: of what is recorded nothing is trimmed before it is judged.
+#[expect(clippy::cast_possible_truncation, reason = "far below")]
+const KEPT: u32 = 2 * RECORDED as u32;
+
 pub(super) struct Place {
     pub(super) service: DropService,
     pub(super) address: SocketAddr,
@@ -54,14 +58,13 @@ impl Place {
 
     async fn opened(updates: usize, settings: impl FnOnce(Builder) -> Builder) -> Self {
         let store = MemoryStore::new();
-        // Of what is recorded nothing is trimmed before it is judged.
-        let keep = u32::try_from(2 * RECORDED).unwrap();
-        let builder = DropService::builder(store.clone()).keep_changes(keep);
+        let builder = DropService::builder(store.clone()).keep_changes(KEPT);
         let (service, workers) = builder.subscriber_capacity(updates).build();
         let (router, hub) = settings(drop_http::builder(service.clone())).build();
         let stop = CancellationToken::new();
         tokio::spawn(workers.run(stop.clone()));
         tokio::spawn(hub.run(stop.clone()));
+        tokio::spawn(trim(store.clone(), stop.clone()));
         let terms = DropTerms::new("Air One", "149.99", Default::default()).unwrap();
         let new = NewDrop::plain(terms, Units::new(1000).unwrap()).unwrap();
         let drop_id = service.create_drop(new).await.unwrap().id;
@@ -98,6 +101,14 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+/// Trims the feed each second: by the minute, as a service's workers do, the feed of ten thousand
+/// single changes a second would be most of the memory that is looked at.
+async fn trim(store: MemoryStore, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(Duration::from_secs(1))).await.is_some() {
+        store.trim(KEPT).await.unwrap();
     }
 }
 
