@@ -28,7 +28,7 @@ pub(crate) trait Log: Debug + Send + Sync {
     /// It still cannot be opened; or `Corrupt`, where it and memory contradict each other.
     fn reopen(&self, memory: &[Head]) -> Result<Option<Lead>, StoreError>;
 
-    /// A change was decided. `users` are those of its inserted reservations: they may be new.
+    /// A change was decided. `users` are those who are told of a reservation by it: they may be new.
     fn changed(&self, change: &Change, users: &[User]) -> Result<(), StoreError>;
 
     /// A drop is deleted with everything in it.

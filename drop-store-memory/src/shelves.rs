@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use drop_core::model::{
     DropId, DropSnapshot, NewDrop, Reservation, ReservationId, Timestamp, User, UserId, Username,
 };
-use drop_core::rules::{Applied, Audit, Batch, Change, Command, decide};
+use drop_core::rules::{Applied, Audit, Batch, Change, Command, Decision, Effect, Outcome, decide};
 use drop_core::store::{Deletion, Held, Page, Reading, Sale, Scope};
 use drop_core::{Clock, StoreError};
 
@@ -119,7 +119,7 @@ impl Shelves {
         };
         let decision = decide(ledger, batch)?;
         if let Some(change) = decision.change() {
-            self.log.changed(change, &self.users_of(change))?;
+            self.log.changed(change, &self.users_of(&decision))?;
             shared.lock().write(change);
         }
         Ok(decision.committed())
@@ -134,10 +134,16 @@ impl Shelves {
         Ok(customers.collect())
     }
 
-    /// The users of a change's new reservations.
-    fn users_of(&self, change: &Change) -> Vec<User> {
+    /// The users who are told of a new reservation, also of one that the same decision forgets
+    /// again: their ids are known outside.
+    fn users_of(&self, decision: &Decision) -> Vec<User> {
         let users = self.users();
-        let ids = change.inserted.iter().map(|row| row.claim().user_id);
+        let ids = decision.outcomes().iter().filter_map(|outcome| match outcome {
+            Outcome::Done(Effect::Reserved { reservation, extended: false }) => {
+                Some(reservation.claim().user_id)
+            }
+            _ => None,
+        });
         ids.filter_map(|id| Some(User { id, username: users.name(id)?.clone() })).collect()
     }
 

@@ -46,6 +46,12 @@ impl Decision {
         self.change.as_ref()
     }
 
+    /// What will be answered. Nobody may be told before it is committed.
+    #[must_use]
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
     /// The answers, once the change is written and committed.
     #[must_use]
     pub fn committed(self) -> Applied {

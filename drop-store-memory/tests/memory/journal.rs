@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drop_core::model::{DropTerms, NewDrop, Revision, Timestamp, Units};
+use drop_core::rules::{Batch, Command, Effect, Outcome};
 use drop_core::store::{DropPage, Page, Scope};
 use drop_core::{DropService, ManualClock, Reserve, Store};
 use drop_store_memory::{FileStore, OpenError};
@@ -69,6 +70,36 @@ async fn reopening_restores_everything() {
     let terms = DropTerms::new("Air Three", "1", Default::default()).unwrap();
     let third = store.create_drop(&NewDrop::plain(terms, Units::ONE).unwrap()).await.unwrap();
     assert_eq!(third.id.get(), 3);
+}
+
+/// Also where no row of his is left: his id was told.
+#[tokio::test]
+async fn who_reserved_and_was_forgotten_at_once_keeps_his_id_across_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let terms = DropTerms::new("Air One", "149.99", Default::default()).unwrap();
+    let reserve = |name: &str| Command::Reserve {
+        customer: name.parse().unwrap(),
+        variant: None,
+        quantity: Units::ONE,
+    };
+    let forget = |name: &str| Command::Forget { customer: name.parse().unwrap() };
+    let user = |outcome: &Outcome| match outcome {
+        Outcome::Done(Effect::Reserved { reservation, .. }) => reservation.claim().user_id,
+        other => panic!("{other:?}"),
+    };
+    let open = || FileStore::open_with_clock(directory.path(), clock.clone()).unwrap();
+    let (id, bob) = {
+        let store = open();
+        let new = NewDrop::plain(terms, Units::ONE).unwrap();
+        let id = store.create_drop(&new).await.unwrap().id;
+        let batch = Batch::new(id, vec![reserve("bob"), forget("bob")]).unwrap();
+        (id, user(&store.apply(&batch).await.unwrap().outcomes()[0]))
+    };
+    let batch = Batch::new(id, vec![reserve("amy"), forget("amy"), reserve("bob")]).unwrap();
+    let applied = open().apply(&batch).await.unwrap();
+    assert_ne!(user(&applied.outcomes()[0]), bob);
+    assert_eq!(user(&applied.outcomes()[2]), bob);
 }
 
 #[tokio::test]

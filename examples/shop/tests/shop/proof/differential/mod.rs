@@ -75,12 +75,20 @@ impl StateMachineTest for Histories {
     }
 }
 
+/// Histories that have found an error.
+#[test]
+fn what_was_found_before() {
+    for seed in [291] {
+        play(seed);
+    }
+}
+
 #[test]
 fn same_answers_same_rows_same_feed() {
     let number =
         |name| std::env::var(name).ok().map(|text: String| text.parse().expect("a number"));
     let first: u64 = number("DROP_SEED").unwrap_or(1);
-    let cases = number("DROP_CASES").unwrap_or(if is_long() { 10_000 } else { 100 });
+    let cases = number("DROP_CASES").unwrap_or(if is_long() { 3000 } else { 100 });
     println!("seeds {first} to {}", first + cases - 1);
     let command = format!("DROP_SEED={first} DROP_CASES={cases} {REPLAY}");
     let report = Report::begin("differential", "model, memory, file and PostgreSQL", &command);

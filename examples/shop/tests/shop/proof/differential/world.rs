@@ -127,7 +127,11 @@ impl World {
         if kept.model.revision() != before {
             (kept.updated_at, kept.in_feed) = (as_of, kept.in_feed + 1);
         }
-        self.written.extend(kept.model.rows().iter().map(|row| row.customer.clone()));
+        // Also whom the same batch forgets again: he was told his number.
+        self.written.extend(answers.iter().filter_map(|answer| match answer {
+            ModelAnswer::Reserved(row, _) => Some(row.customer.clone()),
+            _ => None,
+        }));
         // A model knows of one drop only; users are those of all drops.
         for command in batch.commands() {
             if let Command::Reserve { customer, .. } = command {
