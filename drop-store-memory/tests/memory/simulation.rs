@@ -1,8 +1,10 @@
 //! The simulation of drop-core's suite, on the memory store.
 //!
 //! `cargo test --release -p drop-store-memory --test memory simulation:: -- --nocapture` plays all
-//! seeds; with `DROP_SEED=7` before it, only that one, and every step of it is printed.
+//! seeds; with `DROP_SEED=7` before it, only that one, and every step of it is printed; with
+//! `DROP_PART=2/4` the second quarter of them.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use drop_core::conformance::simulation::{DataSet, Play, simulate, simulate_all, trace};
@@ -32,11 +34,25 @@ fn in_memory() -> InMemory {
 }
 
 /// The seeds of this run: all of them in release, few where every check costs ten times more.
-fn seeds() -> u64 {
-    match (cfg!(debug_assertions), is_long()) {
+/// And what it is called: `DROP_PART=2/4` plays the second quarter.
+fn seeds() -> (RangeInclusive<u64>, String) {
+    let all = match (cfg!(debug_assertions), is_long()) {
         (true, _) => 300,
         (false, false) => 20_000,
         (false, true) => 1_000_000,
+    };
+    let Ok(part) = std::env::var("DROP_PART") else {
+        return (1..=all, "memory store".to_owned());
+    };
+    let numbers = part
+        .split_once('/')
+        .and_then(|(part, of)| Some((part.parse::<u64>().ok()?, of.parse::<u64>().ok()?)));
+    match numbers {
+        Some((part, of)) if 0 < part && part <= of => {
+            let seeds = (part - 1) * all / of + 1..=part * all / of;
+            (seeds, format!("memory store, part {part} of {of}"))
+        }
+        _ => panic!("DROP_PART={part} is no part: 2/4 is the second quarter"),
     }
 }
 
@@ -55,8 +71,8 @@ fn a_simulated_shop_keeps_every_invariant() {
         }
         return;
     }
-    let report = Report::begin("simulation", "memory store", &format!("DROP_SEED=7 {REPLAY}"));
-    let seeds = 1..=seeds();
+    let (seeds, name) = seeds();
+    let report = Report::begin("simulation", &name, &format!("DROP_SEED=7 {REPLAY}"));
     println!("seeds {seeds:?} of {} operations", Play::OPERATIONS);
     let summary = match simulate_all(seeds.clone(), Play::OPERATIONS, in_memory) {
         Ok(summary) => summary,
@@ -89,7 +105,7 @@ fn a_simulated_shop_keeps_every_invariant() {
 #[test]
 fn the_same_seed_is_the_same_run_on_any_thread() {
     let count = if cfg!(debug_assertions) { 20 } else { 500 };
-    let play = |seeds: std::ops::RangeInclusive<u64>| {
+    let play = |seeds: RangeInclusive<u64>| {
         let runs = seeds.map(|seed| simulate(Play::new(seed), in_memory).unwrap());
         runs.collect::<Vec<_>>()
     };
