@@ -102,6 +102,16 @@ fn a_simulated_shop_keeps_every_invariant() {
         .save();
 }
 
+/// Runs that have found an error, if only one of those who judge them.
+#[test]
+fn what_was_found_before() {
+    for seed in [309, 1_877, 721_072, 795_449, 972_275] {
+        if let Err(failure) = simulate(Play::new(seed), in_memory) {
+            panic!("{failure}\nDROP_SEED={seed} {REPLAY}");
+        }
+    }
+}
+
 #[test]
 fn the_same_seed_is_the_same_run_on_any_thread() {
     let count = if cfg!(debug_assertions) { 20 } else { 500 };

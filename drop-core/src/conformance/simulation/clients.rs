@@ -93,8 +93,11 @@ impl Stage<'_> {
         // of any part that fits.
         let together = matches!(call.request, Request::DeleteUser { .. });
         let before = self.calls.values().filter(|other| {
-            let same = other.incarnation == call.incarnation && other.command == call.command;
-            same && call.command.is_some() && other.number < call.number
+            other.incarnation == call.incarnation
+                && other.request.drop_id() == call.request.drop_id()
+                && other.command == call.command
+                && call.command.is_some()
+                && other.number < call.number
         });
         let before = if together { 0 } else { before.count() };
         let took_part = call.took_part(self.deeds.get(call.began..).unwrap_or_default());

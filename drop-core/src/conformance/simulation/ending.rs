@@ -96,7 +96,7 @@ impl Stage<'_> {
             self.drain().await;
             match self.last_told.take() {
                 // The lane may have one place, and a worker may have taken it.
-                Some((_, Told::Failed(ServiceError::Busy))) => {}
+                Some((_, told)) if told.is_busy() => {}
                 Some((number, told)) if number == call => return told,
                 other => panic!("call {call} was not the last to be answered: {other:?}"),
             }

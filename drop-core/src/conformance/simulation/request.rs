@@ -1,7 +1,7 @@
 //! What clients ask of an instance, and what they are told.
 
 use crate::conformance::history::{Answer, Ask};
-use crate::error::ServiceError;
+use crate::error::{ServiceError, StoreError};
 use crate::model::{
     DropId, DropSnapshot, NewDrop, ReservationId, Revision, Units, Username, VariantName,
 };
@@ -84,6 +84,18 @@ impl Told {
         match self {
             Self::Nothing => true,
             Self::Failed(error) => Answer::from(error) == Answer::Unknown,
+            _ => false,
+        }
+    }
+
+    /// Whether a full lane kept it from being done, or the rest of it: a user is deleted drop by
+    /// drop.
+    pub(super) fn is_busy(&self) -> bool {
+        match self {
+            Self::Failed(ServiceError::Busy) => true,
+            Self::Failed(ServiceError::Store(StoreError::Unknown(cause))) => {
+                matches!(cause.downcast_ref(), Some(ServiceError::Busy))
+            }
             _ => false,
         }
     }

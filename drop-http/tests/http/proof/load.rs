@@ -46,7 +46,7 @@ impl Log {
 }
 
 /// So many changes are recorded; a crowd's frames are held against what they lead to.
-pub(super) const RECORDED: usize = 10_000;
+pub(super) const RECORDED: u32 = 10_000;
 
 /// What a load did.
 pub(super) struct Made {
@@ -74,7 +74,7 @@ pub(super) async fn run(place: &Place, changes: usize, pace: u32, log: &Log) -> 
     let recorder = Recorder::new();
     let loader: Username = "loader".parse().unwrap();
     let (mut calls, mut feed) = (Vec::new(), Vec::new());
-    let recorded = RECORDED.min(changes);
+    let recorded = usize::try_from(RECORDED).unwrap().min(changes);
     let began = Instant::now();
     let mut made = 0;
     while made < changes {

@@ -33,8 +33,7 @@ fn runtime() -> Runtime {
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Changes kept in the feed: of what is recorded nothing is trimmed before it is judged.
-#[expect(clippy::cast_possible_truncation, reason = "far below")]
-const KEPT: u32 = 2 * RECORDED as u32;
+const KEPT: u32 = 2 * RECORDED;
 
 pub(super) struct Place {
     pub(super) service: DropService,
