@@ -128,6 +128,7 @@ macro_rules! conformance_cases {
             forget {
                 takes_every_row_of_the_customer
                 writes_facts_that_are_complete
+                names_only_whose_rows_it_removes
                 shows_the_purchasers_before
                 shows_purchasers_who_act_beside
                 shows_twice_who_bought_twice

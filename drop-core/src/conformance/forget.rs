@@ -55,6 +55,19 @@ pub(super) async fn writes_facts_that_are_complete(t: &Trial) {
     assert_eq!(change.stock().sold(), Units::ZERO);
 }
 
+pub(super) async fn names_only_whose_rows_it_removes(t: &Trial) {
+    let (drop_id, other) = (t.plain(9).await, t.plain(9).await);
+    let ann = t.hold(drop_id, "ann").await;
+    t.hold(other, "bob").await;
+    let revision = t.revision(drop_id).await;
+    // Bob has nothing in this drop, and cat nothing that was ever written.
+    let commands = vec![forget("bob"), reserve("cat"), forget("cat"), forget("ann")];
+    t.apply(drop_id, commands).await;
+    let feed = t.feed_since(drop_id, revision).await;
+    let [change] = feed.as_slice() else { panic!("one change was expected: {feed:?}") };
+    assert_eq!(change.forgotten, [ann.claim().user_id]);
+}
+
 pub(super) async fn shows_the_purchasers_before(t: &Trial) {
     let drop_id = t.plain(9).await;
     for who in ["amy", "bob", "cat", "dan", "eve"] {

@@ -263,9 +263,12 @@ impl Draft {
     /// What there is to write; `None` when every answer left the drop as it was.
     pub(super) fn close(mut self) -> Option<Change> {
         let moved = self.ledger.variants != self.variants_before;
-        let Written { updated, inserted, removes } = self.roster.written();
+        let Written { updated, inserted, removed } = self.roster.written();
+        // Of whom nothing was stored, nothing goes: who reserved in this batch is not named.
+        self.forgotten.retain(|user| removed.contains(user));
         // A number that a caller was told is used up, even where its row is forgotten at once.
         let numbered = self.ledger.next_number != self.next_number_before;
+        let removes = !self.forgotten.is_empty();
         let writes = removes || numbered || !updated.is_empty() || !inserted.is_empty();
         if !moved && !writes && !self.amended {
             return None;
@@ -284,7 +287,7 @@ impl Draft {
             next_number: self.ledger.next_number,
             updated,
             inserted,
-            forgotten: if removes { self.forgotten } else { Vec::new() },
+            forgotten: self.forgotten,
             purchasers: self.purchasers,
             recent: self.ledger.recent,
             terms: self.amended.then_some(self.ledger.terms),

@@ -1,6 +1,6 @@
 //! The reservations of a draft, found by number and by holder.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::{Hold, Reservation, ReservationId, UserId};
 
@@ -28,8 +28,8 @@ pub(super) struct Roster {
 pub(super) struct Written {
     pub(super) updated: Vec<Reservation>,
     pub(super) inserted: Vec<Reservation>,
-    /// Whether a row that was there before is to be removed.
-    pub(super) removes: bool,
+    /// Whose rows that were there before are to be removed.
+    pub(super) removed: HashSet<UserId>,
 }
 
 impl Roster {
@@ -98,10 +98,11 @@ impl Roster {
     }
 
     pub(super) fn written(&self) -> Written {
+        let removed = self.rows.iter().filter(|row| row.forgotten && row.existed);
         let mut written = Written {
             updated: Vec::new(),
             inserted: Vec::new(),
-            removes: self.rows.iter().any(|row| row.forgotten && row.existed),
+            removed: removed.map(|row| row.reservation.claim().user_id).collect(),
         };
         for row in self.rows.iter().filter(|row| row.changed && !row.forgotten) {
             let rows = if row.existed { &mut written.updated } else { &mut written.inserted };

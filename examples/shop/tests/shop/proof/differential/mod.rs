@@ -78,7 +78,7 @@ impl StateMachineTest for Histories {
 /// Histories that have found an error.
 #[test]
 fn what_was_found_before() {
-    for seed in [291] {
+    for seed in [291, 768] {
         play(seed);
     }
 }
