@@ -274,7 +274,9 @@ async fn max_connections_reached() {
     let counts = Counts::default();
     finished(buyers(&witness, &counts, drop_id, 2, 2)).await;
 
-    // Others take every connection that there is, the shop's own too.
+    // Others take every connection that there is, the shop's own too. It stands still meanwhile:
+    // whoever opens connections faster is not the question.
+    shop.process.signal("STOP").await;
     let mut others = Vec::new();
     let name = name_of(&database);
     let began = Instant::now();
@@ -292,6 +294,7 @@ async fn max_connections_reached() {
         }
         assert!(began.elapsed() < PATIENCE, "the shop keeps {} connections", ended.len());
     }
+    shop.process.signal("CONT").await;
     let crowd = buyers(&witness, &counts, drop_id, 4, 5);
     counts.refused_at_least(8).await;
     assert_eq!(shop.api.get("/healthz").await.status, 200);
