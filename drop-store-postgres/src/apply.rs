@@ -3,27 +3,29 @@
 use std::sync::Arc;
 
 use drop_core::StoreError;
-use drop_core::rules::{Applied, Batch, decide};
+use drop_core::rules::{Applied, Batch, Command, decide};
 
 use crate::fault::Fault;
+use crate::ledgers::Ledgers;
 use crate::load;
+use crate::opening::{self, Make, Opened};
 use crate::server::Server;
-use crate::users::Users;
 use crate::write;
 
 /// Decides and commits a batch, as often as others undo it, up to a bound.
 pub(crate) async fn apply(
     server: &Server,
-    users: &Users,
+    ledgers: &Ledgers,
     batch: &Batch,
 ) -> Result<Applied, StoreError> {
     let mut tries = server.tries();
+    let mut make = Make::WhereAvailable;
     loop {
-        match attempt(server, users, batch).await {
+        match attempt(server, ledgers, batch, make).await {
             Ok(applied) => return Ok(applied),
             Err(fault) => {
                 if matches!(fault, Fault::UserGone(_)) {
-                    users.doubt(batch);
+                    make = Make::All;
                 }
                 tries.again(fault).await?;
             }
@@ -31,20 +33,40 @@ pub(crate) async fn apply(
     }
 }
 
-async fn attempt(server: &Server, users: &Users, batch: &Batch) -> Result<Applied, Fault> {
-    let customers = users.of_batch(server, batch).await?;
-    let opened = load::open(server, batch.drop_id()).await?;
-    let mut transaction = opened.transaction;
-    let Some(head) = opened.head else {
-        return Ok(Applied::no_such_drop(batch, opened.as_of));
+async fn attempt(
+    server: &Server,
+    ledgers: &Ledgers,
+    batch: &Batch,
+    make: Make,
+) -> Result<Applied, Fault> {
+    let drop_id = batch.drop_id();
+    let opened = opening::open_for(server, batch, make).await?;
+    let Opened { mut transaction, as_of, head, customers } = opened;
+    let kept = ledgers.take(drop_id);
+    let Some(head) = head else {
+        return Ok(Applied::no_such_drop(batch, as_of));
     };
-    let before = head.variants.clone();
-    let ledger = load::ledger(&mut transaction, head, opened.as_of, batch, &customers).await?;
+    let mut kept = load::current(&mut transaction, drop_id, head, kept).await?;
+    let ledger = load::ledger(&mut transaction, &kept, as_of, batch, customers).await?;
+    let unmet = batch.commands().iter().zip(&ledger.customers).any(|(command, customer)| {
+        matches!(command, Command::Reserve { .. }) && customer.is_none()
+    });
+    if unmet && !ledger.has_nothing_for(batch) {
+        ledgers.keep(drop_id, kept);
+        return Err(Fault::UserGone(Arc::new(Unmet)));
+    }
     let decision = decide(ledger, batch).map_err(StoreError::from)?;
     // Without a change there is nothing to commit: the transaction rolls back behind the answer.
     if let Some(change) = decision.change().map(Arc::clone) {
-        write::change(&mut transaction, &change, &before).await?;
+        write::change(&mut transaction, &change, &kept.variants).await?;
         transaction.commit().await?;
+        kept.follow(&change)?;
     }
+    ledgers.keep(drop_id, kept);
     Ok(decision.committed())
 }
+
+/// Somebody reserves who is no user yet, where there may be something to get.
+#[derive(Debug, thiserror::Error)]
+#[error("a unit came back, or the drop came, after its customers were looked up")]
+struct Unmet;

@@ -9,8 +9,9 @@ use drop_core::rules::{Audit, CountedVariant};
 use crate::decode::{self, get, has, sound};
 use crate::fault::Fault;
 use crate::literal::{Literal, spell};
-use crate::load;
+use crate::opening;
 use crate::server::Server;
+use crate::sql;
 
 /// No joins: the drop's lock is held meanwhile, and a join that is planned on wrong beliefs
 /// about a table may take for ever.
@@ -56,7 +57,7 @@ pub(crate) async fn audit(server: &Server, id: DropId) -> Result<Option<Audit>, 
 }
 
 async fn attempt(server: &Server, id: DropId) -> Result<Option<Audit>, Fault> {
-    let opened = load::open(server, id).await?;
+    let opened = opening::open(server, id).await?;
     let mut transaction = opened.transaction;
     let Some(head) = opened.head else {
         return Ok(None);
@@ -64,9 +65,12 @@ async fn attempt(server: &Server, id: DropId) -> Result<Option<Audit>, Fault> {
     transaction.wait(server.long());
     let mut counts: HashMap<VariantNo, Counts> = HashMap::new();
     let (mut double_holders, mut orphan_purchases) = (0, 0);
-    let script = spell(COUNTS, &[Literal::Integer(id.get())]);
+    let mut counters = Vec::new();
+    let script = spell(&[sql::VARIANTS, COUNTS].concat(), &[Literal::Integer(id.get())]);
     for row in &transaction.script(script).await? {
-        if has(row, "reserved") {
+        if has(row, "variant_name") {
+            counters.push(decode::variant(row)?);
+        } else if has(row, "reserved") {
             let counts = counts.entry(decode::variant_no(row, 0)?).or_default();
             counts.held = decode::count(row, 1)?;
             counts.completed = decode::count(row, 2)?;
@@ -81,8 +85,8 @@ async fn attempt(server: &Server, id: DropId) -> Result<Option<Audit>, Fault> {
             return Err(StoreError::corrupt("a drop's sums are not those of its variants").into());
         }
     }
-    let mut variants = Vec::with_capacity(head.variants.len());
-    for (index, variant) in head.variants.into_iter().enumerate() {
+    let mut variants = Vec::with_capacity(counters.len());
+    for (index, variant) in counters.into_iter().enumerate() {
         let no = VariantNo::new(sound(u16::try_from(index))?);
         let rows = counts.get(&no).copied().unwrap_or_default();
         variants.push(CountedVariant {

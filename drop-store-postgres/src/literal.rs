@@ -14,6 +14,8 @@ use sqlx::AssertSqlSafe;
 pub(crate) enum Literal<'a> {
     /// Any integer.
     Integer(i64),
+    /// Integers, as an array.
+    Integers(&'a [i64]),
     /// A username's key: its spelling in lower case.
     Key(&'a Username),
     /// Usernames in their own spelling, as an array.
@@ -34,6 +36,14 @@ impl Literal<'_> {
     fn push_to(self, text: &mut String) {
         match self {
             Self::Integer(integer) => text.push_str(&integer.to_string()),
+            Self::Integers(integers) => {
+                text.push_str("'{");
+                for (index, integer) in integers.iter().enumerate() {
+                    text.push_str(if index == 0 { "" } else { "," });
+                    text.push_str(&integer.to_string());
+                }
+                text.push_str("}'::bigint[]");
+            }
             Self::Key(username) => push_quoted(text, username.key()),
             Self::Names(names) => push_array(text, names, |name| name.as_str().to_owned()),
             Self::Keys(names) => push_array(text, names, Username::key),

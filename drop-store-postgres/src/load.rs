@@ -1,181 +1,166 @@
-//! Loading the ledger: everything a batch needs to know, read behind the drop's lock.
+//! Loading: what a batch needs to know and this process has not kept, read behind the drop's
+//! lock.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use drop_core::StoreError;
-use drop_core::model::{
-    DropId, DropSnapshot, DropTerms, Purchaser, Reservation, ReservationId, Revision, Timestamp,
-    Units, User, UserId, Username, VariantStock,
-};
-use drop_core::rules::{Batch, Command, Customer, Ledger};
-use sqlx::postgres::PgRow;
+use drop_core::model::{DropId, DropSnapshot, Purchaser, Timestamp, UserId};
+use drop_core::rules::{ActiveRows, Batch, Change, Command, Customer, Ledger};
 
 use crate::decode::{self, get, has, sound};
 use crate::fault::Fault;
+use crate::kept::Kept;
 use crate::literal::{Literal, spell};
-use crate::server::{Server, millis};
+use crate::opening::Head;
 use crate::sql;
 use crate::transaction::Transaction;
 
-/// A drop whose lock is held, as it stands behind the lock.
-#[derive(Debug)]
-pub(crate) struct Head {
-    pub(crate) revision: Revision,
-    pub(crate) next_number: u32,
-    pub(crate) terms: Arc<DropTerms>,
-    pub(crate) variants: Vec<VariantStock>,
-    pub(crate) recent: Vec<Purchaser>,
+/// So many changes of others are followed; behind more, the drop is loaded.
+const FOLLOWED: u64 = 32;
+
+/// The drop as it stands behind the lock: what was kept, if that is at the locked row's change;
+/// else one round trip brings it up to date from the feed, or loads it.
+pub(crate) async fn current(
+    transaction: &mut Transaction,
+    drop_id: DropId,
+    head: Head,
+    kept: Option<Kept>,
+) -> Result<Kept, Fault> {
+    match kept {
+        Some(kept) if kept.head == head => Ok(kept),
+        Some(kept) => match follow(transaction, drop_id, head, kept).await? {
+            Some(kept) => Ok(kept),
+            None => load(transaction, drop_id, head).await,
+        },
+        None => load(transaction, drop_id, head).await,
+    }
 }
 
-/// What the first message of a transaction brought.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) transaction: Transaction,
-    /// The store's time, read behind the lock, and never before the drop's last change.
-    pub(crate) as_of: Timestamp,
-    /// `None` where there is no such drop.
-    pub(crate) head: Option<Head>,
-}
-
-/// Begins the transaction, takes the drop's lock and reads the drop: one round trip.
-pub(crate) async fn open(server: &Server, drop_id: DropId) -> Result<Opened, Fault> {
+/// Follows the feed to the locked row's change, where it leads there from what was kept.
+async fn follow(
+    transaction: &mut Transaction,
+    drop_id: DropId,
+    head: Head,
+    mut kept: Kept,
+) -> Result<Option<Kept>, Fault> {
+    let behind = head.revision.get().checked_sub(kept.revision().get());
+    if behind.is_none_or(|behind| behind == 0 || behind > FOLLOWED) {
+        return Ok(None);
+    }
+    let since = sound(i64::try_from(kept.revision().get()))?.saturating_sub(1);
     let values = [
         Literal::Integer(drop_id.get()),
-        Literal::Integer(millis(server.patience.lock)),
-        Literal::Integer(millis(server.patience.idle)),
+        Literal::Integer(since),
+        Literal::Integer(sound(i64::try_from(FOLLOWED.saturating_add(1)))?),
     ];
-    let (transaction, rows) = Transaction::begin(server, spell(sql::OPENING, &values)).await?;
-    let mut locked = false;
-    let mut clock = None;
-    let mut drops = None;
-    let mut variants = Vec::new();
-    for row in &rows {
-        if has(row, "locked") {
-            locked = true;
-        } else if has(row, "as_of") {
-            clock = Some(decode::time(row, "as_of")?);
-        } else if has(row, "revision") {
-            drops = Some(row);
-        } else {
-            variants.push(decode::variant(row)?);
+    let rows = transaction.script(spell(crate::feed::CHANGES, &values)).await?;
+    for (index, row) in rows.iter().enumerate() {
+        let facts: &str = get(row, 0)?;
+        let change: Change = sound(serde_json::from_str(facts))?;
+        if index > 0 {
+            kept.follow(&change)?;
+        } else if !kept.stands_at(&change) {
+            // Trimmed, or of another history.
+            return Ok(None);
         }
     }
-    let clock = clock.ok_or_else(|| StoreError::corrupt("the server told no time"))?;
-    // A drop that appeared after the locking statement found none is not locked.
-    let Some(row) = drops.filter(|_| locked) else {
-        return Ok(Opened { transaction, as_of: clock, head: None });
-    };
-    let revision: i64 = get(row, "revision")?;
-    let next_number: i64 = get(row, "next_number")?;
-    let head = Head {
-        revision: Revision::new(sound(u64::try_from(revision))?),
-        next_number: sound(u32::try_from(next_number))?,
-        terms: Arc::new(decode::terms(row)?),
-        variants,
-        recent: decode::recent(row)?,
-    };
-    let as_of = clock.max(decode::time(row, "updated_at")?);
-    Ok(Opened { transaction, as_of, head: Some(head) })
+    Ok((kept.head == head).then_some(kept))
 }
 
-/// Loads the rows that a batch needs: one round trip, and two more where it forgets somebody.
+/// Loads the drop with all its active holds.
+async fn load(transaction: &mut Transaction, drop_id: DropId, head: Head) -> Result<Kept, Fault> {
+    let script = [sql::VARIANTS, sql::LOAD].concat();
+    let rows = transaction.script(spell(&script, &[Literal::Integer(drop_id.get())])).await?;
+    let mut variants = Vec::new();
+    let mut drop_row = None;
+    let mut holds = Vec::new();
+    for row in &rows {
+        if has(row, "next_number") {
+            drop_row = Some(row);
+        } else if has(row, "variant_name") {
+            variants.push(decode::variant(row)?);
+        } else {
+            holds.push(decode::reservation(row, drop_id, 0)?);
+        }
+    }
+    let row = drop_row.ok_or_else(|| StoreError::corrupt("a locked drop is not there"))?;
+    let next_number: i64 = get(row, "next_number")?;
+    let next_number = sound(u32::try_from(next_number))?;
+    let mut kept =
+        Kept::new(head, next_number, decode::terms(row)?, variants, decode::recent(row)?);
+    for hold in holds {
+        kept.hold(hold)?;
+    }
+    Ok(kept)
+}
+
+/// The ledger of a batch. A round trip only for what has ended, which nobody keeps: rows that
+/// the batch names, and two for customers whom it forgets.
 pub(crate) async fn ledger(
     transaction: &mut Transaction,
-    head: Head,
+    kept: &Kept,
     as_of: Timestamp,
     batch: &Batch,
-    users: &HashMap<Username, User>,
+    customers: Vec<Option<Customer>>,
 ) -> Result<Ledger, Fault> {
     let drop_id = batch.drop_id();
-    let unmet = |command: &Command| matches!(command, Command::Reserve { customer, .. } if !users.contains_key(customer));
-    if batch.commands().iter().any(unmet) {
-        // The drop was created just after nobody was made for it.
-        return Err(Fault::UserGone(Arc::new(Unmet)));
-    }
-    // A limit counts from the command that sets it.
-    let limits = |command: &Command| matches!(command, Command::Amend(a) if a.limit.is_some());
-    let limited = head.terms.limit.is_some() || batch.commands().iter().any(limits);
-    let named: BTreeSet<i64> = numbers(batch).collect();
-    let ids: BTreeSet<i64> = users.values().map(|user| user.id.get()).collect();
-    let statement = match (named.is_empty(), limited) {
-        (true, false) => sql::LOAD,
-        (true, true) => sql::LOAD_BOUGHT,
-        (false, false) => sql::LOAD_NAMED,
-        (false, true) => sql::LOAD_NAMED_BOUGHT,
-    };
-    let mut query = sqlx::query(statement)
-        .bind(drop_id.get())
-        .bind(as_of.to_chrono())
-        .bind(Vec::from_iter(ids))
-        .bind(sound(i64::try_from(Ledger::SETTLE_LIMIT + 1))?);
-    if !named.is_empty() {
-        query = query.bind(Vec::from_iter(named));
-    }
-    let mut loaded = Loaded::default();
-    for row in &transaction.run(query).await? {
-        loaded.take(row, drop_id)?;
-    }
-    let more_lapsed = loaded.lapsed > Ledger::SETTLE_LIMIT;
-    if loaded.gone || !loaded.agrees_with(batch, users) {
-        return Err(Fault::UserGone(Arc::new(Renamed)));
-    }
-    let mut recent = head.recent;
-    let leaving = leaving(batch, users);
-    if !leaving.is_empty() {
-        let query = sqlx::query(sql::LOAD_FORGOTTEN).bind(drop_id.get()).bind(leaving.clone());
-        for row in &transaction.run(query).await? {
-            loaded.take(row, drop_id)?;
+    let users = customers.iter().flatten().map(|customer| &customer.user.id);
+    let ActiveRows { mut rows, more_lapsed, others } = kept.rows(batch, users, as_of);
+    if !others.is_empty() {
+        let numbers: BTreeSet<i64> = others.iter().map(|id| i64::from(id.number())).collect();
+        let numbers = Vec::from_iter(numbers);
+        let values = [Literal::Integer(drop_id.get()), Literal::Integers(&numbers)];
+        for row in &transaction.script(spell(sql::LOAD_NAMED, &values)).await? {
+            rows.push(decode::reservation(row, drop_id, 0)?);
         }
-        recent = staying(transaction, drop_id, leaving, recent).await?;
     }
-    let customers = batch.commands().iter().map(|command| {
-        let user = users.get(command.customer()?)?.clone();
-        let bought = loaded.bought.get(&user.id).copied().unwrap_or_default();
-        Some(Customer { user, bought })
-    });
+    let mut recent = kept.recent.clone();
+    let leaving = leaving(batch, &customers);
+    if !leaving.is_empty() {
+        let values = [Literal::Integer(drop_id.get()), Literal::Integers(&leaving)];
+        for row in &transaction.script(spell(sql::LOAD_FORGOTTEN, &values)).await? {
+            rows.push(decode::reservation(row, drop_id, 0)?);
+        }
+        recent = staying(transaction, drop_id, &leaving, recent).await?;
+    }
     Ok(Ledger {
         drop_id,
-        revision: head.revision,
+        revision: kept.revision(),
         as_of,
-        terms: head.terms,
-        variants: head.variants,
-        next_number: head.next_number,
+        terms: kept.terms.clone(),
+        variants: kept.variants.clone(),
+        next_number: kept.next_number,
         recent,
-        customers: customers.collect(),
-        rows: loaded.rows,
+        customers,
+        rows,
         more_lapsed,
     })
 }
 
-/// The numbers of the reservations that a batch names.
-fn numbers(batch: &Batch) -> impl Iterator<Item = i64> {
-    let named = batch.commands().iter().filter_map(Command::reservation);
-    named.map(|id| i64::from(id.number()))
-}
-
 /// The users whom a batch forgets.
-fn leaving(batch: &Batch, users: &HashMap<Username, User>) -> Vec<i64> {
-    let leaving = batch.commands().iter().filter_map(|command| match command {
-        Command::Forget { customer } => Some(users.get(customer)?.id.get()),
+fn leaving(batch: &Batch, customers: &[Option<Customer>]) -> Vec<i64> {
+    let commands = batch.commands().iter().zip(customers);
+    let leaving = commands.filter_map(|(command, customer)| match command {
+        Command::Forget { .. } => Some(customer.as_ref()?.user.id),
         _ => None,
     });
-    Vec::from_iter(leaving.collect::<BTreeSet<_>>())
+    Vec::from_iter(leaving.map(UserId::get).collect::<BTreeSet<_>>())
 }
 
 /// The newest purchasers, with and without those who are about to be forgotten.
 async fn staying(
     transaction: &mut Transaction,
     drop_id: DropId,
-    leaving: Vec<i64>,
+    leaving: &[i64],
     mut recent: Vec<Purchaser>,
 ) -> Result<Vec<Purchaser>, Fault> {
-    let query = sqlx::query(sql::LOAD_RECENT)
-        .bind(drop_id.get())
-        .bind(leaving)
-        .bind(sound(i64::try_from(DropSnapshot::RECENT))?);
+    let values = [
+        Literal::Integer(drop_id.get()),
+        Literal::Integers(leaving),
+        Literal::Integer(sound(i64::try_from(DropSnapshot::RECENT))?),
+    ];
     let mut known = recent.clone();
-    for row in &transaction.run(query).await? {
+    for row in &transaction.script(spell(sql::LOAD_RECENT, &values)).await? {
         let username = decode::username(row, 0)?;
         let purchaser = Purchaser { username, purchased_at: decode::time(row, 1)? };
         // Purchase by purchase: who bought twice in one moment stands there twice.
@@ -188,62 +173,3 @@ async fn staying(
     recent.sort_by_key(|purchaser| std::cmp::Reverse(purchaser.purchased_at));
     Ok(recent)
 }
-
-/// What the loading statements brought so far.
-#[derive(Debug, Default)]
-struct Loaded {
-    rows: Vec<Reservation>,
-    owners: HashMap<ReservationId, (UserId, Username)>,
-    bought: HashMap<UserId, Units>,
-    lapsed: usize,
-    /// Whether some customer is no user any more.
-    gone: bool,
-}
-
-impl Loaded {
-    fn take(&mut self, row: &PgRow, drop_id: DropId) -> Result<(), StoreError> {
-        let part: i64 = get(row, 0)?;
-        match part {
-            // The one beyond the limit only says that there are more.
-            1 if self.lapsed == Ledger::SETTLE_LIMIT => self.lapsed += 1,
-            0 | 1 | 2 | 5 => {
-                let reservation = decode::reservation(row, drop_id, 1)?;
-                self.lapsed += usize::from(part == 1);
-                if part == 2 {
-                    let owner = (reservation.claim().user_id, decode::username(row, 10)?);
-                    self.owners.insert(reservation.id(), owner);
-                }
-                self.rows.push(reservation);
-            }
-            3 => {
-                self.bought.insert(decode::user_id(row, 2)?, decode::units(row, 4)?);
-            }
-            6 => self.gone = true,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Whether the owners of the named reservations are who this instance takes the customers
-    /// for. A name that was free when it was looked up may be somebody's behind the lock, and
-    /// believing that it is free would refuse the holder.
-    fn agrees_with(&self, batch: &Batch, users: &HashMap<Username, User>) -> bool {
-        batch.commands().iter().all(|command| {
-            let owner = command.reservation().and_then(|id| self.owners.get(&id));
-            let (Some((owner, name)), Some(customer)) = (owner, command.customer()) else {
-                return true;
-            };
-            name != customer || users.get(customer).is_some_and(|user| user.id == *owner)
-        })
-    }
-}
-
-/// A name belongs to another user than this instance believed, or to none.
-#[derive(Debug, thiserror::Error)]
-#[error("a user was deleted or made anew meanwhile")]
-struct Renamed;
-
-/// Somebody reserves who is no user yet.
-#[derive(Debug, thiserror::Error)]
-#[error("the drop was not there when its customers were looked up")]
-struct Unmet;

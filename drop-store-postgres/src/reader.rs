@@ -76,8 +76,8 @@ AND (p.drop_id, p.n) < ($3, $4)
 ORDER BY p.drop_id DESC, p.n DESC LIMIT $5";
 
 /// `$1` the user.
-const DROPS_OF: &str =
-    "SELECT DISTINCT drop_id FROM reservations WHERE user_id = $1 ORDER BY drop_id";
+const DROPS_OF: &str = "SELECT DISTINCT drop_id FROM reservations \
+     WHERE user_id = (SELECT id FROM users WHERE lower(username) = $1) ORDER BY drop_id";
 
 /// One drop, as it is now.
 pub(crate) async fn snapshot(
@@ -169,10 +169,7 @@ pub(crate) async fn drops_of(
     server: &Server,
     username: &Username,
 ) -> Result<Vec<DropId>, StoreError> {
-    let Some(user) = crate::users::Users::find(server, username).await? else {
-        return Ok(Vec::new());
-    };
-    let rows = server.run_long(DROPS_OF, &[Literal::Integer(user.id.get())]).await?;
+    let rows = server.run_long(DROPS_OF, &[Literal::Key(username)]).await?;
     rows.iter().map(|row| decode::drop_id(row, 0)).collect()
 }
 

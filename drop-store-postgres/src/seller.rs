@@ -10,7 +10,7 @@ use drop_core::store::Deletion;
 use crate::decode::{self, get};
 use crate::fault::Fault;
 use crate::literal::{Literal, spell};
-use crate::load;
+use crate::opening;
 use crate::server::{Server, millis};
 use crate::sql;
 use crate::transaction::Transaction;
@@ -19,6 +19,8 @@ use crate::write;
 /// Holds of a drop that are valid. `$1` the drop, `$2` as of.
 const LIVE: &str = "SELECT 1 FROM reservations \
 WHERE drop_id = $1 AND status = 'active' AND expires_at > $2 LIMIT 1";
+/// Whether anything of a drop was sold. `$1` the drop.
+const SOLD: &str = "SELECT 1 FROM drops WHERE id = $1 AND sold > 0";
 /// Purchases first and at once: the cascade would look for each reservation's on its own.
 const DELETE_SALES: &str = "DELETE FROM purchases WHERE drop_id = $1";
 const DELETE_DROP: &str = "DELETE FROM drops WHERE id = $1";
@@ -85,15 +87,16 @@ pub(crate) async fn delete_drop(
 }
 
 async fn try_delete_drop(server: &Server, id: DropId, force: bool) -> Result<Deletion, Fault> {
-    let opened = load::open(server, id).await?;
+    let opened = opening::open(server, id).await?;
     let mut transaction = opened.transaction;
-    let Some(head) = opened.head else {
+    if opened.head.is_none() {
         return Ok(Deletion::NotFound);
-    };
+    }
     if !force {
         let query = sqlx::query(LIVE).bind(id.get()).bind(opened.as_of.to_chrono());
         let live = !transaction.run(query).await?.is_empty();
-        if live || head.variants.iter().any(|variant| !variant.stock.sold().is_zero()) {
+        let sold = transaction.run(sqlx::query(SOLD).bind(id.get())).await?;
+        if live || !sold.is_empty() {
             return Ok(Deletion::Refused);
         }
     }

@@ -1,19 +1,42 @@
 //! Every statement of the transaction that changes a drop.
 //!
-//! Two kinds. What needs nothing but integers goes as a script: several statements in one
-//! message, planned each time. What takes arrays is prepared, and must not be planned badly
-//! while its tables are empty:
+//! Two kinds. What needs nothing but integers and usernames goes as a script: one or several
+//! statements in one message, planned each time. What takes arrays of everything else is prepared,
+//! and must not be planned badly while its tables are empty:
 //! - [`OPENING`] forbids sequential scans for the transaction, which also binds the plans of
 //!   the foreign keys' checks;
-//! - the loading statements are planned anew each time (`plan_cache_mode`), because on a table
-//!   that was analysed while it was empty all indexes look alike; the last thing that [`LOAD`]
-//!   does is to switch this off again, since the foreign keys' checks of a thousand rows would
-//!   be planned a thousand times;
 //! - the writing statements leave nothing to choose: `INSERT`, `INSERT ... ON CONFLICT`
 //!   (which always goes by its arbiter index) and updates of one row, or of a drop's few
 //!   variants, by primary key.
 
-/// Takes the drop's lock and reads what it protects: one message of many statements.
+/// Makes users of those who reserve and are none, in a transaction of their own: whoever waits
+/// for a user's row must not keep a drop waiting.
+///
+/// In the order given, so that no two of these deadlock. It always goes by the index on the name:
+/// no plan can go wrong. A name that is there is not written again, and is given no answer: who
+/// somebody is, is asked behind the lock. Where the drop does not exist, or has nothing to sell,
+/// it makes nobody: who gets nothing leaves nothing behind.
+///
+/// It is not flushed. Nobody is told an id before the commit of a reservation of it, whose own
+/// flush covers everything that the server has written before.
+///
+/// `$1` the drop, `$2` `lock_timeout` in milliseconds, `$4` names, `$5` 1 to make them whether or
+/// not the drop has units available.
+pub(crate) const MAKE_USERS: &str = "\
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SET LOCAL synchronous_commit = off;
+SET LOCAL lock_timeout = $2;
+INSERT INTO users (username, created_at, updated_at)
+SELECT new.username, clock_timestamp(), clock_timestamp()
+FROM unnest($4) WITH ORDINALITY AS new (username, position)
+WHERE EXISTS (SELECT 1 FROM drops WHERE id = $1 AND ($5 = 1 OR held + sold < total))
+ORDER BY new.position
+ON CONFLICT (lower(username)) DO NOTHING;
+COMMIT;
+";
+
+/// Takes the drop's lock, and reads behind it whether what is kept of the drop still holds: one
+/// message of many statements, behind [`MAKE_USERS`] and before [`CUSTOMERS`].
 ///
 /// The locking statement reads nothing: its snapshot is older than its wait. What follows it
 /// are statements of their own, with snapshots of their own under READ COMMITTED, which is
@@ -27,14 +50,28 @@ SET LOCAL synchronous_commit = on;
 SET LOCAL lock_timeout = $2;
 SET LOCAL idle_in_transaction_session_timeout = $3;
 SET LOCAL enable_seqscan = off;
-SET LOCAL plan_cache_mode = force_custom_plan;
 SELECT 1 AS locked FROM drops WHERE id = $1 FOR UPDATE;
-SELECT clock_timestamp() AS as_of;
-SELECT revision, next_number, name, price::text AS price, starts_at, ends_at, max_per_customer,
-    hold_micros, longest_micros, recent::text AS recent, updated_at
-FROM drops WHERE id = $1;
-SELECT no, name AS variant_name, total, held, sold
-FROM drop_variants WHERE drop_id = $1 ORDER BY no;";
+SELECT clock_timestamp() AS as_of, d.revision, d.updated_at
+FROM (SELECT 1) AS moment LEFT JOIN drops d ON d.id = $1;
+";
+
+/// Who the customers are, and what they have bought where a limit counts it: position, id,
+/// spelling and units of each who is a user.
+///
+/// Behind the lock each time, and kept by nobody: another instance may have deleted a user and
+/// made the name another one. A write for the old one would fail by its foreign key, but a
+/// refusal has none.
+///
+/// `$1` the drop, `$6` keys, `$7` 1 where the batch sets a limit.
+pub(crate) const CUSTOMERS: &str = "\
+SELECT string_agg(concat_ws(' ', sought.position, found.id, found.username, coalesce(CASE
+    WHEN $7 = 1 OR (SELECT max_per_customer FROM drops WHERE id = $1) IS NOT NULL
+    THEN (SELECT sum(quantity) FROM purchases WHERE user_id = found.id AND drop_id = $1)
+    END, 0)), ',') AS customers
+FROM unnest($6) WITH ORDINALITY AS sought (key, position) CROSS JOIN LATERAL (
+    SELECT id, username FROM users WHERE lower(username) = sought.key LIMIT 1
+) found;
+";
 
 /// Begins a transaction that locks no drop.
 ///
@@ -45,41 +82,7 @@ SET LOCAL synchronous_commit = on;
 SET LOCAL lock_timeout = $1;
 SET LOCAL idle_in_transaction_session_timeout = $2;";
 
-/// Before [`UPSERT_USERS`], in one script and so in one transaction. It is flushed before its
-/// answer is believed: a server that lost it in a crash would give the same id to the next name.
-/// And it does not wait longer for a user's row than for a drop's.
-///
-/// `$3` `lock_timeout`, in milliseconds.
-pub(crate) const BEFORE_USERS: &str = "\
-SET LOCAL synchronous_commit = on;
-SET LOCAL lock_timeout = $3;
-";
-
-/// Makes users of names that are not known, and gives the users of all of them.
-///
-/// In the order given, so that no two of these deadlock. On a name that exists it writes
-/// nothing new; it takes the row to give its id back even where another transaction has
-/// inserted it a moment ago. It always goes by the index on the name: no plan can go wrong.
-/// Where the drop does not exist it makes nobody: who asks for nothing leaves nothing behind.
-///
-/// `$1` names, `$2` the drop they want something of.
-pub(crate) const UPSERT_USERS: &str = "\
-INSERT INTO users AS u (username, created_at, updated_at)
-SELECT new.username, clock_timestamp(), clock_timestamp()
-FROM unnest($1) WITH ORDINALITY AS new (username, position)
-WHERE EXISTS (SELECT 1 FROM drops WHERE id = $2) ORDER BY new.position
-ON CONFLICT (lower(username)) DO UPDATE SET updated_at = u.updated_at
-RETURNING id, username;";
-
-/// The users of names, as far as there are any.
-///
-/// `$1` keys.
-pub(crate) const FIND_USERS: &str = "\
-SELECT u.id, u.username FROM unnest($1) AS sought (key)
-CROSS JOIN LATERAL (SELECT id, username FROM users WHERE lower(username) = sought.key LIMIT 1) u;";
-
-/// The columns of a loaded row: a reservation, its owner's name where it was named, and what
-/// part of the question it answers.
+/// The columns of a reservation, as [`crate::decode::reservation`] takes them.
 macro_rules! reservation {
     () => {
         "r.n, r.user_id, r.variant, r.quantity, r.price::text, r.status, r.created_at, \
@@ -87,97 +90,42 @@ macro_rules! reservation {
     };
 }
 
-/// The active holds of customers; two are loaded if there are two, which is a contradiction.
-macro_rules! of_customers {
-    () => {
-        concat!(
-            "SELECT 0::bigint AS part, ",
-            reservation!(),
-            ", NULL::text AS owner \
-             FROM unnest($3::bigint[]) AS customer (id) CROSS JOIN LATERAL (\
-             SELECT * FROM reservations \
-             WHERE drop_id = $1 AND user_id = customer.id AND status = 'active' LIMIT 2) r"
-        )
-    };
-}
+/// A drop's variants with their counters, in their order. `$1` the drop.
+pub(crate) const VARIANTS: &str = "\
+SELECT no, name AS variant_name, total, held, sold
+FROM drop_variants WHERE drop_id = $1 ORDER BY no;
+";
 
-/// The oldest holds that have lapsed. `as_of` is a parameter: a volatile function is never a
-/// condition of an index.
-macro_rules! lapsed {
-    () => {
-        concat!(
-            " UNION ALL (SELECT 1, ",
-            reservation!(),
-            ", NULL FROM reservations r \
-             WHERE r.drop_id = $1 AND r.status = 'active' AND r.expires_at <= $2 \
-             ORDER BY r.expires_at LIMIT $4)"
-        )
-    };
-}
-
-/// The reservations that the commands name, with their owners.
-macro_rules! named {
-    () => {
-        concat!(
-            " UNION ALL SELECT 2, ",
-            reservation!(),
-            ", owner.username FROM unnest($5::bigint[]) AS named (n) CROSS JOIN LATERAL (\
-             SELECT * FROM reservations WHERE drop_id = $1 AND n = named.n LIMIT 1) r \
-             CROSS JOIN LATERAL (SELECT username FROM users WHERE id = r.user_id LIMIT 1) owner"
-        )
-    };
-}
-
-/// What customers have bought of this drop.
-macro_rules! bought {
-    () => {
-        " UNION ALL SELECT 3, NULL, customer.id, NULL, sales.units, NULL, NULL, NULL, NULL, NULL, \
-         NULL FROM unnest($3::bigint[]) AS customer (id) CROSS JOIN LATERAL (\
-         SELECT sum(quantity)::bigint AS units FROM purchases \
-         WHERE user_id = customer.id AND drop_id = $1) sales WHERE sales.units > 0"
-    };
-}
-
-/// The customers who are no users any more, although the instance still knew them.
-macro_rules! gone {
-    () => {
-        " UNION ALL SELECT 6, NULL, customer.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL \
-         FROM unnest($3::bigint[]) AS customer (id) \
-         WHERE (SELECT count(*) FROM users WHERE id = customer.id) = 0"
-    };
-}
-
-/// Not a row: plans may be kept again.
-macro_rules! planned {
-    () => {
-        " UNION ALL SELECT 4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-         set_config('plan_cache_mode', 'auto', true)"
-    };
-}
-
-/// The rows of a batch that names no reservation, of a drop without limit.
+/// With [`VARIANTS`] before it everything that is kept of a drop: itself and its active holds.
 ///
-/// `$1` the drop, `$2` as of, `$3` the customers, `$4` how many lapsed holds at most, `$5`
-/// numbers of named reservations (only where any is named).
-pub(crate) const LOAD: &str = concat!(of_customers!(), gone!(), lapsed!(), planned!());
-/// [`LOAD`] for a drop with a limit, or that gets one.
-pub(crate) const LOAD_BOUGHT: &str =
-    concat!(of_customers!(), gone!(), lapsed!(), bought!(), planned!());
-/// [`LOAD`] for a batch that names reservations.
-pub(crate) const LOAD_NAMED: &str =
-    concat!(of_customers!(), gone!(), lapsed!(), named!(), planned!());
-/// [`LOAD`] for a batch that names reservations, of a drop with a limit.
-pub(crate) const LOAD_NAMED_BOUGHT: &str =
-    concat!(of_customers!(), gone!(), lapsed!(), named!(), bought!(), planned!());
+/// `$1` the drop.
+pub(crate) const LOAD: &str = concat!(
+    "SELECT next_number, name, price::text AS price, starts_at, ends_at, max_per_customer, \
+     hold_micros, longest_micros, recent::text AS recent FROM drops WHERE id = $1; \
+     SELECT ",
+    reservation!(),
+    " FROM reservations r \
+     WHERE r.drop_id = $1 AND r.status = 'active' AND r.expires_at IS NOT NULL;"
+);
+
+/// Reservations by number.
+///
+/// `$1` the drop, `$2` numbers.
+pub(crate) const LOAD_NAMED: &str = concat!(
+    "SELECT ",
+    reservation!(),
+    " FROM unnest($2) AS named (n) CROSS JOIN LATERAL (\
+     SELECT * FROM reservations WHERE drop_id = $1 AND n = named.n LIMIT 1) r"
+);
 
 /// Every reservation of users in a drop. No index serves it: a reserve does not need one, and
 /// forgetting somebody may take its time.
 ///
 /// `$1` the drop, `$2` users.
 pub(crate) const LOAD_FORGOTTEN: &str = concat!(
-    "SELECT 5::bigint AS part, ",
+    "SELECT ",
     reservation!(),
-    ", NULL::text AS owner FROM reservations r WHERE r.drop_id = $1 AND r.user_id = ANY($2)"
+    " FROM reservations r WHERE r.drop_id = $1 AND r.user_id = ANY($2)"
 );
 
 /// The newest purchasers who are not about to be forgotten.

@@ -12,8 +12,8 @@ use drop_core::{Store, StoreError};
 use futures::stream::BoxStream;
 
 use crate::hints::Hints;
+use crate::ledgers::Ledgers;
 use crate::server::Server;
-use crate::users::Users;
 use crate::{apply, audit, feed, reader, schema, seller};
 
 /// Drops in PostgreSQL. Clones share one pool; any number of instances, in any number of
@@ -28,7 +28,7 @@ pub struct PostgresStore {
 #[derive(Debug)]
 struct Inner {
     server: Server,
-    users: Users,
+    ledgers: Ledgers,
     hints: Hints,
 }
 
@@ -59,7 +59,7 @@ impl PostgresStore {
 
     pub(crate) fn over(server: Server) -> Self {
         let hints = Hints::start(&server);
-        Self { inner: Arc::new(Inner { server, users: Users::default(), hints }) }
+        Self { inner: Arc::new(Inner { server, ledgers: Ledgers::default(), hints }) }
     }
 
     fn server(&self) -> &Server {
@@ -91,7 +91,7 @@ impl Store for PostgresStore {
     }
 
     async fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
-        let applied = apply::apply(self.server(), &self.inner.users, batch).await;
+        let applied = apply::apply(self.server(), &self.inner.ledgers, batch).await;
         // A commit whose answer was lost may have happened: then others should hear of it.
         let changed = match &applied {
             Ok(applied) => applied.change().is_some(),
@@ -105,6 +105,8 @@ impl Store for PostgresStore {
 
     async fn delete_drop(&self, id: DropId, force: bool) -> Result<Deletion, StoreError> {
         let deletion = seller::delete_drop(self.server(), id, force).await;
+        // True or not by now: it is loaded where it is still there.
+        self.inner.ledgers.take(id);
         if matches!(deletion, Ok(Deletion::Deleted) | Err(StoreError::Unknown(_))) {
             self.inner.hints.changed(id);
         }
@@ -112,9 +114,7 @@ impl Store for PostgresStore {
     }
 
     async fn delete_user(&self, username: &Username) -> Result<Deletion, StoreError> {
-        let deletion = seller::delete_user(self.server(), username).await?;
-        self.inner.users.forget(username);
-        Ok(deletion)
+        seller::delete_user(self.server(), username).await
     }
 
     async fn drops_of(&self, username: &Username) -> Result<Vec<DropId>, StoreError> {

@@ -125,6 +125,14 @@ impl Batch {
         &self.commands
     }
 
+    /// Whether none of its commands can make units available: all of them reserve, or only
+    /// settle what has lapsed.
+    pub(super) fn frees_nothing(&self) -> bool {
+        let frees =
+            |command: &Command| !matches!(command, Command::Reserve { .. } | Command::Expire);
+        !self.commands.iter().any(frees)
+    }
+
     /// The commands, in order.
     #[must_use]
     pub fn into_commands(self) -> Vec<Command> {

@@ -81,10 +81,11 @@ impl Draft {
     ) -> Result<Outcome, Corruption> {
         let customer = self.ledger.customers.get_mut(index).and_then(Option::take);
         let answer = match command {
-            Command::Reserve { variant, quantity, .. } => match customer {
-                Some(customer) => self.reserve(&customer, variant.as_ref(), *quantity)?,
-                None => return Err(Corruption::OtherBatch),
-            },
+            Command::Reserve { variant, quantity, .. } => self.reserve(
+                customer.map(|customer| customer.user.id),
+                variant.as_ref(),
+                *quantity,
+            )?,
             Command::Release { reservation, customer: by } => {
                 let asks = by.as_ref().map(|_| customer.map(|customer| customer.user.id));
                 self.release(*reservation, asks)?
@@ -104,12 +105,11 @@ impl Draft {
 
     fn reserve(
         &mut self,
-        customer: &Customer,
+        user_id: Option<UserId>,
         variant: Option<&VariantName>,
         quantity: Units,
     ) -> Answer {
         let as_of = self.ledger.as_of;
-        let user_id = customer.user.id;
         if !self.ledger.terms.window.is_open(as_of) {
             return refuse(Rejection::NotActive);
         }
@@ -120,10 +120,11 @@ impl Draft {
             Ok(variant) => variant,
             Err(rejection) => return refuse(rejection),
         };
-        if let Some(index) = self.roster.active_of(user_id) {
+        if let Some(index) = user_id.and_then(|user_id| self.roster.active_of(user_id)) {
             return self.repeat(index, variant, quantity);
         }
-        let bought = self.bought.get(&user_id).copied().unwrap_or_default();
+        let bought = user_id.and_then(|user_id| self.bought.get(&user_id)).copied();
+        let bought = bought.unwrap_or_default();
         if self.ledger.terms.limit.is_some_and(|limit| bought.saturating_add(quantity) > limit) {
             return refuse(Rejection::LimitReached);
         }
@@ -140,6 +141,8 @@ impl Draft {
         let Ok(id) = ReservationId::new(self.ledger.drop_id, self.ledger.next_number) else {
             return refuse(Rejection::NumbersUsedUp);
         };
+        // Nobody was to be left out where there is something to have.
+        let user_id = user_id.ok_or(Corruption::OtherBatch)?;
         *stock = held;
         self.ledger.next_number = self.ledger.next_number.saturating_add(1);
         let price = self.ledger.terms.price;

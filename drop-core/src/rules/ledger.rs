@@ -6,6 +6,8 @@ use crate::model::{
     DropId, DropTerms, Purchaser, Reservation, Revision, Timestamp, Units, User, VariantStock,
 };
 
+use super::Batch;
+
 /// The user behind a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
@@ -22,9 +24,11 @@ pub struct Customer {
 /// - everything is read after the lock is held, in a statement of its own;
 /// - `as_of` is the store's time, read after the lock was obtained, and never before the
 ///   `as_of` of an earlier decision on this drop;
-/// - `customers` has one entry per command of the batch: the user of its customer. For
-///   [`Command::Reserve`](super::Command::Reserve) an unknown user is created before the
-///   lock is taken; for others `None` stands for an unknown user or no customer;
+/// - `customers` has one entry per command of the batch: the user of its customer, `None` for an
+///   unknown user or no customer. For [`Command::Reserve`](super::Command::Reserve) an unknown
+///   user is created before the lock is taken, except where the ledger
+///   [has nothing](Ledger::has_nothing_for) for the batch: a crowd that comes too late leaves
+///   nothing behind;
 /// - `rows` holds, in any order and without regard to repeats: the active reservations of
 ///   the customers; the reservations that the commands name, in any state; the oldest
 ///   [`Ledger::SETTLE_LIMIT`] active reservations that have lapsed at `as_of`; and for
@@ -58,4 +62,15 @@ impl Ledger {
     /// The most lapsed holds that one batch settles, so that a hundred thousand holds that
     /// lapse in one second do not keep a caller waiting.
     pub const SETTLE_LIMIT: usize = 4096;
+
+    /// Whether no command of a batch can get a unit: none is available, none becomes so by
+    /// settling what has lapsed, and the batch itself frees none. Looks at the rows and the
+    /// variants, not at the customers, who need not be users then.
+    #[must_use]
+    pub fn has_nothing_for(&self, batch: &Batch) -> bool {
+        let available = self.variants.iter().any(|variant| !variant.stock.available().is_zero());
+        let has_lapsed =
+            |row: &Reservation| row.into_hold().is_some_and(|hold| !hold.is_valid(self.as_of));
+        batch.frees_nothing() && !available && !self.rows.iter().any(has_lapsed)
+    }
 }

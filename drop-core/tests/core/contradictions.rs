@@ -50,6 +50,34 @@ fn a_ledger_that_was_loaded_for_another_batch_is_not_decided_on() {
     assert_eq!(refused(nobody, &one), Corruption::OtherBatch);
 }
 
+/// A crowd that comes too late need not become users: whom nobody knows is refused by the same
+/// rules as anybody who holds nothing. Where there may be something to get, they have to be known.
+#[test]
+fn who_is_unknown_is_refused_where_nothing_is_to_be_had_and_only_there() {
+    let terms = DropTerms::new("Air One", "149.99", HoldPolicy::default()).unwrap();
+    let mut rows = Rows::new(drop_id(), &NewDrop::plain(terms, Units::ONE).unwrap(), START);
+    let _ = rows.decide(&batch(vec![reserve("ann")]), START).unwrap();
+    let deadline = rows.reservations.values().next().unwrap().expires_at();
+    let mut nobody = |batch: &Batch, as_of| {
+        let ledger = rows.ledger(batch, as_of);
+        Ledger { customers: vec![None; ledger.customers.len()], ..ledger }
+    };
+    let crowd = batch(vec![reserve("bob"), Command::Expire]);
+    let ledger = nobody(&crowd, START);
+    assert!(ledger.has_nothing_for(&crowd));
+    let decision = decide(ledger, &crowd).unwrap();
+    assert!(decision.change().is_none());
+    assert_eq!(decision.outcomes()[0], Outcome::Rejected(Rejection::OutOfStock));
+    // At the deadline a unit is for sale again, and one tick before it is not.
+    let tick = Timestamp::from_micros(deadline.as_micros() - 1).unwrap();
+    assert!(nobody(&crowd, tick).has_nothing_for(&crowd));
+    assert!(!nobody(&crowd, deadline).has_nothing_for(&crowd));
+    assert_eq!(refused(nobody(&crowd, deadline), &crowd), Corruption::OtherBatch);
+    // And so it may be where the batch itself frees one.
+    let freeing = batch(vec![Command::Forget { customer: "ann".parse().unwrap() }, reserve("bob")]);
+    assert!(!nobody(&freeing, START).has_nothing_for(&freeing));
+}
+
 #[test]
 fn two_active_holds_of_one_customer_are_a_contradiction() {
     let expire = batch(vec![Command::Expire]);

@@ -22,7 +22,7 @@ pub struct HotStatement {
 impl HotStatement {
     /// What a transaction sets before its statements are planned.
     pub fn settings() -> impl Iterator<Item = &'static str> {
-        parts().filter(|part| part.starts_with("SET LOCAL enable") || part.contains("plan_cache"))
+        parts(sql::OPENING).filter(|part| part.starts_with("SET LOCAL enable"))
     }
 }
 
@@ -48,16 +48,14 @@ pub fn hot_statements() -> Vec<HotStatement> {
         let sql = sql.trim_end_matches(';');
         HotStatement { name, sql, types, arguments, within: false }
     };
-    let load = "1, now(), '{1,2,3}', 4097";
-    let named = "1, now(), '{1,2,3}', 4097, '{1,2}'";
     let settled = "1, now(), '{1,2}', '{expired,released}', ARRAY[now(), now()]";
     let taken =
         write_arguments!("'{400000}', '{active}', ARRAY[now()], '{1}', '{0}', '{1}', '{1.50}'");
     let mut statements = vec![
-        within("LOAD", sql::LOAD, load),
-        within("LOAD_BOUGHT", sql::LOAD_BOUGHT, load),
-        within("LOAD_NAMED", sql::LOAD_NAMED, named),
-        within("LOAD_NAMED_BOUGHT", sql::LOAD_NAMED_BOUGHT, named),
+        HotStatement {
+            types: "bigint, bigint[]",
+            ..within("LOAD_NAMED", sql::LOAD_NAMED, "1, '{1,2}'")
+        },
         within("SETTLE", sql::SETTLE, settled),
         within("WRITE_TAKEN", sql::WRITE_TAKEN, taken),
         within(
@@ -65,8 +63,6 @@ pub fn hot_statements() -> Vec<HotStatement> {
             sql::WRITE_SETTLED,
             write_arguments!("'{1}', '{completed}', ARRAY[now()]"),
         ),
-        outside("UPSERT_USERS", sql::UPSERT_USERS, "text[], bigint", "'{user7,somebody}', 1"),
-        outside("FIND_USERS", sql::FIND_USERS, "text[]", "'{user7,nobody}'"),
         outside("SNAPSHOTS", reader::SNAPSHOTS, "", "1, NULL, NULL, 1"),
         outside("SNAPSHOTS", reader::SNAPSHOTS, "", "NULL, NULL, 'open', 20"),
         outside("RESERVATION", reader::RESERVATION, "", "1, 1"),
@@ -76,18 +72,22 @@ pub fn hot_statements() -> Vec<HotStatement> {
         outside("HEADS", feed::HEADS, "", "0, 20"),
         outside("CHANGES", feed::CHANGES, "", "1, 1, 20"),
     ];
-    let opening = parts().filter(|part| part.starts_with("SELECT") && part.contains("$1"));
-    statements.extend(opening.map(|sql| HotStatement {
-        name: "OPENING",
-        sql,
-        types: "",
-        arguments: "1",
-        within: true,
-    }));
+    let scripts =
+        [("MAKE_USERS", sql::MAKE_USERS), ("OPENING", sql::OPENING), ("CUSTOMERS", sql::CUSTOMERS)];
+    for (name, script) in scripts {
+        let asks = |part: &&str| part.contains("$1") && !part.starts_with("SET");
+        statements.extend(parts(script).filter(asks).map(|sql| HotStatement {
+            name,
+            sql,
+            types: "bigint, bigint, bigint, text[], bigint, text[], bigint",
+            arguments: "1, 800, 5000, '{user7,somebody}', 0, '{filler7,nobody}', 1",
+            within: name != "MAKE_USERS",
+        }));
+    }
     statements
 }
 
-/// The statements of the script that opens a transaction.
-fn parts() -> impl Iterator<Item = &'static str> {
-    sql::OPENING.split(';').map(str::trim)
+/// The statements of a script.
+fn parts(script: &'static str) -> impl Iterator<Item = &'static str> {
+    script.split(';').map(str::trim)
 }

@@ -1,0 +1,239 @@
+//! The active holds of one drop, found by number, by holder and by deadline.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::model::{Hold, Reservation, ReservationId, Timestamp, UserId};
+
+use super::{Change, Command, Corruption, Ledger};
+
+/// All active holds of a drop, kept up to date by its changes.
+///
+/// What every decision asks about is here without a search: who holds what, what has lapsed,
+/// what a number stands for while it is active. Kept in memory by a store that loads nothing
+/// under the lock, whether it is the data itself or trusted by the drop's revision.
+///
+/// About 150 bytes a hold.
+#[derive(Clone, Debug, Default)]
+pub struct Holds {
+    by_number: HashMap<u32, Hold>,
+    of_user: HashMap<UserId, u32>,
+    deadlines: BTreeSet<(Timestamp, u32)>,
+}
+
+/// The rows of a [`Ledger`] as far as they are active holds.
+#[derive(Clone, Debug, Default)]
+pub struct ActiveRows {
+    /// The oldest that have lapsed, those that the commands name, and those of the customers.
+    pub rows: Vec<Reservation>,
+    /// Whether more have lapsed than a ledger takes.
+    pub more_lapsed: bool,
+    /// What the commands name and is no active hold: a store has to look for its row.
+    pub others: Vec<ReservationId>,
+}
+
+impl Holds {
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_number.len()
+    }
+
+    /// Whether nobody holds anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_number.is_empty()
+    }
+
+    /// The hold of that number within the drop.
+    #[must_use]
+    pub fn get(&self, number: u32) -> Option<Hold> {
+        self.by_number.get(&number).copied()
+    }
+
+    /// What a user holds.
+    #[must_use]
+    pub fn of_user(&self, user_id: UserId) -> Option<Hold> {
+        self.get(*self.of_user.get(&user_id)?)
+    }
+
+    /// The holds whose deadline has come, oldest first.
+    pub fn lapsed(&self, as_of: Timestamp) -> impl Iterator<Item = Hold> {
+        let due = self.deadlines.range(..=(as_of, u32::MAX));
+        due.filter_map(|(_, number)| self.get(*number))
+    }
+
+    /// The deadline that comes first.
+    #[must_use]
+    pub fn earliest_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// What commands need of the active holds; `customers` are the users of the commands that
+    /// have one.
+    pub fn rows<'a>(
+        &self,
+        commands: &[Command],
+        customers: impl IntoIterator<Item = &'a UserId>,
+        as_of: Timestamp,
+    ) -> ActiveRows {
+        let mut found = ActiveRows::default();
+        let mut lapsed = self.lapsed(as_of).map(Reservation::from);
+        found.rows.extend(lapsed.by_ref().take(Ledger::SETTLE_LIMIT));
+        found.more_lapsed = lapsed.next().is_some();
+        for id in commands.iter().filter_map(Command::reservation) {
+            match self.get(id.number()) {
+                Some(hold) => found.rows.push(hold.into()),
+                None => found.others.push(id),
+            }
+        }
+        let held = customers.into_iter().filter_map(|user_id| self.of_user(*user_id));
+        found.rows.extend(held.map(Reservation::from));
+        found
+    }
+
+    /// Takes a committed change over.
+    ///
+    /// # Errors
+    /// [`Corruption::TwoHolds`] where it leaves a user with two.
+    pub fn follow(&mut self, change: &Change) -> Result<(), Corruption> {
+        for user_id in &change.forgotten {
+            self.remove_of(*user_id);
+        }
+        change.reservations().try_for_each(|row| self.put(*row))
+    }
+
+    /// Takes a reservation over in its present state.
+    ///
+    /// # Errors
+    /// [`Corruption::TwoHolds`] where its user has another active hold.
+    pub fn put(&mut self, reservation: Reservation) -> Result<(), Corruption> {
+        let number = reservation.id().number();
+        let user_id = reservation.claim().user_id;
+        let before = match reservation.into_hold() {
+            Some(hold) => self.by_number.insert(number, hold),
+            None => self.by_number.remove(&number),
+        };
+        if let Some(before) = before {
+            self.deadlines.remove(&(before.expires_at(), number));
+        }
+        if let Some(hold) = reservation.into_hold() {
+            self.deadlines.insert((hold.expires_at(), number));
+            if let Some(other) = self.of_user.insert(user_id, number)
+                && other != number
+                && let Some(other) = self.get(other)
+            {
+                return Err(Corruption::TwoHolds(other.claim().id, reservation.id()));
+            }
+        } else if self.of_user.get(&user_id) == Some(&number) {
+            self.of_user.remove(&user_id);
+        }
+        Ok(())
+    }
+
+    fn remove_of(&mut self, user_id: UserId) {
+        if let Some(number) = self.of_user.remove(&user_id)
+            && let Some(hold) = self.by_number.remove(&number)
+        {
+            self.deadlines.remove(&(hold.expires_at(), number));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Holds;
+    use crate::model::{
+        Claim, DropId, Hold, HoldPolicy, Reservation, ReservationId, Timestamp, Units, UserId,
+        VariantNo,
+    };
+    use crate::rules::{Command, Corruption, Ledger};
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros).unwrap()
+    }
+
+    fn hold(number: u32, user: i64, created_at: i64) -> Hold {
+        let claim = Claim {
+            id: ReservationId::new(DropId::new(1).unwrap(), number).unwrap(),
+            user_id: UserId::new(user).unwrap(),
+            variant: VariantNo::default(),
+            quantity: Units::ONE,
+            price: "1".parse().unwrap(),
+            created_at: at(created_at),
+        };
+        Hold::take(claim, HoldPolicy::seconds(1))
+    }
+
+    /// Everything that finds a hold agrees on which there are.
+    fn numbers(holds: &Holds) -> Vec<u32> {
+        let by_deadline: Vec<u32> =
+            holds.lapsed(Timestamp::MAX).map(|hold| hold.claim().id.number()).collect();
+        assert_eq!((holds.len(), holds.of_user.len()), (by_deadline.len(), by_deadline.len()));
+        for number in &by_deadline {
+            let hold = holds.get(*number).unwrap();
+            assert_eq!(holds.of_user(hold.claim().user_id), Some(hold));
+        }
+        by_deadline
+    }
+
+    #[test]
+    fn a_hold_is_found_until_it_ends_whichever_way() {
+        let mut holds = Holds::default();
+        let taken = [hold(1, 11, 30), hold(2, 12, 20), hold(3, 13, 10), hold(4, 14, 40)];
+        for hold in taken {
+            holds.put(hold.into()).unwrap();
+        }
+        assert_eq!(numbers(&holds), [3, 2, 1, 4], "oldest deadline first");
+        assert_eq!(holds.earliest_deadline(), Some(taken[2].expires_at()));
+        let extended = taken[2].extend(at(50), HoldPolicy::seconds(1));
+        holds.put(extended.into()).unwrap();
+        assert_eq!(numbers(&holds), [2, 1, 4, 3], "its deadline has moved");
+        holds.put(taken[1].release(at(60))).unwrap();
+        holds.put(taken[0].complete(at(60)).unwrap()).unwrap();
+        holds.put(extended.expire(Timestamp::MAX).unwrap()).unwrap();
+        assert_eq!(numbers(&holds), [4]);
+        holds.put(hold(5, 12, 70).into()).unwrap();
+        holds.put(taken[1].release(at(60))).unwrap();
+        assert_eq!(numbers(&holds), [4, 5], "an older row does not end a newer hold");
+        holds.remove_of(UserId::new(14).unwrap());
+        assert_eq!(numbers(&holds), [5]);
+    }
+
+    #[test]
+    fn two_holds_of_one_user_are_a_contradiction() {
+        let mut holds = Holds::default();
+        holds.put(hold(1, 11, 0).into()).unwrap();
+        holds.put(hold(1, 11, 0).into()).unwrap();
+        let two = holds.put(hold(2, 11, 0).into());
+        assert!(matches!(two, Err(Corruption::TwoHolds(..))), "{two:?}");
+    }
+
+    #[test]
+    fn what_a_batch_needs_is_found_at_the_deadline_itself() {
+        let mut holds = Holds::default();
+        let (lapsing, held) = (hold(1, 11, 0), hold(2, 12, 5));
+        for hold in [lapsing, held] {
+            holds.put(hold.into()).unwrap();
+        }
+        let gone = ReservationId::new(DropId::new(1).unwrap(), 7).unwrap();
+        let release = |reservation| Command::Release { reservation, customer: None };
+        let commands = [release(held.claim().id), release(gone)];
+        let customers = [UserId::new(12).unwrap(), UserId::new(13).unwrap()];
+        let before = holds.rows(&commands, &customers, at(999_999));
+        assert_eq!(before.rows, [held, held].map(Reservation::from));
+        assert_eq!((before.others, before.more_lapsed), (vec![gone], false));
+        let then = holds.rows(&[], &[], lapsing.expires_at());
+        assert_eq!(then.rows, [Reservation::from(lapsing)]);
+    }
+
+    #[test]
+    fn no_more_lapsed_holds_are_given_than_one_batch_settles() {
+        let mut holds = Holds::default();
+        let many = u32::try_from(Ledger::SETTLE_LIMIT).unwrap() + 1;
+        for number in 1..=many {
+            holds.put(hold(number, i64::from(number), 0).into()).unwrap();
+        }
+        let found = holds.rows(&[], &[], Timestamp::MAX);
+        assert_eq!((found.rows.len(), found.more_lapsed), (Ledger::SETTLE_LIMIT, true));
+    }
+}

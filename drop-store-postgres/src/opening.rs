@@ -1,0 +1,161 @@
+//! The first message of a transaction: its users, the lock, and what is read behind it.
+
+use drop_core::StoreError;
+use drop_core::model::{DropId, Revision, Timestamp, User, UserId, Username};
+use drop_core::rules::{Batch, Command, Customer};
+use sqlx::postgres::PgRow;
+
+use crate::decode::{self, get, has, sound};
+use crate::fault::Fault;
+use crate::literal::{Literal, spell};
+use crate::server::{Server, millis};
+use crate::sql;
+use crate::transaction::Transaction;
+
+/// Which customers who reserve are made users where they are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Make {
+    /// All of them if the drop has units available, or else none: a crowd that comes too late
+    /// leaves nothing behind.
+    WhereAvailable,
+    /// All of them, if there is such a drop.
+    All,
+}
+
+/// A drop whose lock is held, as far as it is read each time: enough to know whether what this
+/// process has kept of it still holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) revision: Revision,
+    pub(crate) updated_at: Timestamp,
+}
+
+/// What the first message of a transaction brought.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) transaction: Transaction,
+    /// The store's time, read behind the lock, and never before the drop's last change.
+    pub(crate) as_of: Timestamp,
+    /// `None` where there is no such drop.
+    pub(crate) head: Option<Head>,
+    /// The user of each command's customer, and with a limit what he has bought.
+    pub(crate) customers: Vec<Option<Customer>>,
+}
+
+/// Begins the transaction and takes a drop's lock: one round trip.
+pub(crate) async fn open(server: &Server, drop_id: DropId) -> Result<Opened, Fault> {
+    send(server, drop_id, &Names::default(), Make::All, false).await
+}
+
+/// Makes the users of a batch, begins its transaction, takes its drop's lock, and finds out who
+/// the customers are: one round trip.
+pub(crate) async fn open_for(server: &Server, batch: &Batch, make: Make) -> Result<Opened, Fault> {
+    // A limit counts from the command that sets it.
+    let limits = |command: &Command| matches!(command, Command::Amend(a) if a.limit.is_some());
+    let limited = batch.commands().iter().any(limits);
+    send(server, batch.drop_id(), &Names::of(batch), make, limited).await
+}
+
+async fn send(
+    server: &Server,
+    drop_id: DropId,
+    names: &Names<'_>,
+    make: Make,
+    limited: bool,
+) -> Result<Opened, Fault> {
+    let values = [
+        Literal::Integer(drop_id.get()),
+        Literal::Integer(millis(server.patience.lock)),
+        Literal::Integer(millis(server.patience.idle)),
+        Literal::Names(&names.reserving),
+        Literal::Integer(i64::from(make == Make::All)),
+        Literal::Keys(&names.customers),
+        Literal::Integer(i64::from(limited)),
+    ];
+    let script = [
+        if names.reserving.is_empty() { "" } else { sql::MAKE_USERS },
+        sql::OPENING,
+        if names.customers.is_empty() { "" } else { sql::CUSTOMERS },
+    ];
+    let script = spell(&script.concat(), &values);
+    let (transaction, rows) = Transaction::begin(server, script).await?;
+    let mut locked = false;
+    let mut moment = None;
+    let mut customers = vec![None; names.commands];
+    for row in &rows {
+        if has(row, "locked") {
+            locked = true;
+        } else if has(row, "as_of") {
+            moment = Some(row);
+        } else if let Some(found) = get(row, "customers")? {
+            names.take(found, &mut customers)?;
+        }
+    }
+    let row = moment.ok_or_else(|| StoreError::corrupt("the server told no time"))?;
+    let clock = decode::time(row, "as_of")?;
+    // A drop that appeared after the locking statement found none is not locked.
+    let head = if locked { head(row)? } else { None };
+    let as_of = head.map_or(clock, |head| clock.max(head.updated_at));
+    Ok(Opened { transaction, as_of, head, customers })
+}
+
+fn head(row: &PgRow) -> Result<Option<Head>, StoreError> {
+    let Some(revision) = get::<Option<i64>, _>(row, "revision")? else { return Ok(None) };
+    Ok(Some(Head {
+        revision: Revision::new(sound(u64::try_from(revision))?),
+        updated_at: decode::time(row, "updated_at")?,
+    }))
+}
+
+/// The names that a batch speaks of.
+#[derive(Debug, Default)]
+struct Names<'a> {
+    commands: usize,
+    /// Those who reserve, in one order, so that two instances that make the same users do not
+    /// deadlock; of two spellings of a name the one that asked first comes first.
+    reserving: Vec<&'a Username>,
+    /// The customer of each command that has one, in the order of the commands.
+    customers: Vec<&'a Username>,
+    /// Which command each of them is of.
+    of_commands: Vec<usize>,
+}
+
+impl<'a> Names<'a> {
+    fn of(batch: &'a Batch) -> Self {
+        let mut names = Self { commands: batch.commands().len(), ..Self::default() };
+        for (index, command) in batch.commands().iter().enumerate() {
+            let Some(name) = command.customer() else { continue };
+            names.customers.push(name);
+            names.of_commands.push(index);
+            if matches!(command, Command::Reserve { .. }) {
+                names.reserving.push(name);
+            }
+        }
+        names.reserving.sort();
+        names
+    }
+
+    /// Reads what [`sql::CUSTOMERS`] found: position, id, spelling and units bought of each.
+    fn take(&self, found: &str, customers: &mut [Option<Customer>]) -> Result<(), StoreError> {
+        for customer in found.split(',') {
+            let mut words = customer.split(' ');
+            let mut word = || words.next().unwrap_or_default();
+            let position = sound(word().parse::<usize>())?.saturating_sub(1);
+            let id = sound(UserId::new(sound(word().parse())?))?;
+            let spelling = word();
+            let bought = sound(drop_core::model::Units::new(sound(word().parse())?))?;
+            let asked = self.customers.get(position).zip(self.of_commands.get(position));
+            let (name, index) =
+                asked.ok_or_else(|| StoreError::corrupt("who was not asked for"))?;
+            let username = if name.as_str() == spelling {
+                (*name).clone()
+            } else {
+                sound(Username::new(spelling))?
+            };
+            if let Some(customer) = customers.get_mut(*index) {
+                *customer = Some(Customer { user: User { id, username }, bought });
+            }
+        }
+        Ok(())
+    }
+}
