@@ -192,13 +192,15 @@ macro_rules! written {
              $7::text[]) AS new (n, user_id, variant, quantity, amount_paid) RETURNING 1), \
              counters AS (UPDATE drop_variants v SET total = new.total, held = new.held, \
              sold = new.sold FROM unnest($8::bigint[], $9::bigint[], $10::bigint[], \
-             $11::bigint[]) AS new (no, total, held, sold) \
-             WHERE v.drop_id = $1 AND v.no = new.no RETURNING 1), \
-             head AS (UPDATE drops SET revision = $12, next_number = $13, total = $14, \
-             held = $15, sold = $16, recent = $17::json, updated_at = $2 \
-             WHERE id = $1 AND revision = $12 - 1 RETURNING 1), \
+             $11::bigint[], $12::bigint[], $13::bigint[]) \
+             AS new (no, total, held, sold, held_before, sold_before) \
+             WHERE v.drop_id = $1 AND v.no = new.no \
+             AND v.held = new.held_before AND v.sold = new.sold_before RETURNING 1), \
+             head AS (UPDATE drops SET revision = $14, next_number = $15, total = $16, \
+             held = $17, sold = $18, recent = $19::json, updated_at = $2 \
+             WHERE id = $1 AND revision = $14 - 1 RETURNING 1), \
              feed AS (INSERT INTO drop_changes (drop_id, revision, as_of, facts) \
-             VALUES ($1, $12, $2, $18::json) RETURNING 1) \
+             VALUES ($1, $14, $2, $20::json) RETURNING 1) \
              SELECT (SELECT count(*) FROM rows), (SELECT count(*) FROM sales), \
              (SELECT count(*) FROM counters), (SELECT count(*) FROM head), \
              (SELECT count(*) FROM feed)"
@@ -209,24 +211,25 @@ macro_rules! written {
 /// Writes a change that takes holds, or none.
 ///
 /// `$1` the drop, `$2` as of; purchases: `$3` numbers, `$4` users, `$5` variants, `$6`
-/// quantities, `$7` amounts; variants: `$8` positions, `$9` totals, `$10` held, `$11` sold;
-/// the drop: `$12` revision, `$13` next number, `$14` total, `$15` held, `$16` sold, `$17`
-/// recent; `$18` the change; reservations: `$19` numbers, `$20` states, `$21` deadlines, `$22`
-/// users, `$23` variants, `$24` quantities, `$25` prices.
+/// quantities, `$7` amounts; variants: `$8` positions, `$9` totals, `$10` held, `$11` sold, `$12` held
+/// and `$13` sold before;
+/// the drop: `$14` revision, `$15` next number, `$16` total, `$17` held, `$18` sold, `$19`
+/// recent; `$20` the change; reservations: `$21` numbers, `$22` states, `$23` deadlines, `$24`
+/// users, `$25` variants, `$26` quantities, `$27` prices.
 pub(crate) const WRITE_TAKEN: &str = written!(
     "INSERT INTO reservations (drop_id, n, user_id, variant, quantity, price, status, \
      created_at, expires_at, updated_at) \
      SELECT $1, new.n, new.user_id, new.variant, new.quantity, new.price::numeric, new.status, \
-     $2, new.expires_at, $2 FROM unnest($19::bigint[], $20::text[], $21::timestamptz[], \
-     $22::bigint[], $23::bigint[], $24::bigint[], $25::text[]) \
+     $2, new.expires_at, $2 FROM unnest($21::bigint[], $22::text[], $23::timestamptz[], \
+     $24::bigint[], $25::bigint[], $26::bigint[], $27::text[]) \
      AS new (n, status, expires_at, user_id, variant, quantity, price)"
 );
 
 /// Writes a change that takes no hold and settles some: with no insert beside it, settling is
 /// safe in the same statement.
 ///
-/// Parameters as [`WRITE_TAKEN`], up to `$21`.
-pub(crate) const WRITE_SETTLED: &str = written!(settled!("$19", "$20", "$21"));
+/// Parameters as [`WRITE_TAKEN`], up to `$23`.
+pub(crate) const WRITE_SETTLED: &str = written!(settled!("$21", "$22", "$23"));
 
 /// Writes new terms.
 ///

@@ -110,14 +110,26 @@ async fn amend(
     Ok(())
 }
 
-/// The variants whose counts differ from before, with their positions.
-fn moved(after: &[VariantStock], before: &[VariantStock]) -> Vec<(i64, Stock)> {
+/// A variant whose counts differ from before.
+#[derive(Clone, Copy, Debug)]
+struct Moved {
+    no: i64,
+    after: Stock,
+    before: Stock,
+}
+
+/// The variants whose counts differ from before. One that is new had none: it is written with
+/// its total already.
+fn moved(after: &[VariantStock], before: &[VariantStock]) -> Vec<Moved> {
     let before = before.iter().map(|variant| Some(variant.stock)).chain(std::iter::repeat(None));
     (0..)
         .zip(after)
         .zip(before)
         .filter(|((_, after), before)| Some(after.stock) != *before)
-        .map(|((no, after), _)| (no, after.stock))
+        .map(|((no, after), before)| {
+            let before = before.unwrap_or(Stock::new(after.stock.total()));
+            Moved { no, after: after.stock, before }
+        })
         .collect()
 }
 
@@ -135,13 +147,15 @@ fn bind_sales<'q>(
 
 fn bind_counters<'q>(
     query: Query<'q, Postgres, PgArguments>,
-    counters: &[(i64, Stock)],
+    counters: &[Moved],
 ) -> Query<'q, Postgres, PgArguments> {
     query
-        .bind(column(counters, |(no, _)| *no))
-        .bind(column(counters, |(_, stock)| i64::from(stock.total())))
-        .bind(column(counters, |(_, stock)| i64::from(stock.held())))
-        .bind(column(counters, |(_, stock)| i64::from(stock.sold())))
+        .bind(column(counters, |variant| variant.no))
+        .bind(column(counters, |variant| i64::from(variant.after.total())))
+        .bind(column(counters, |variant| i64::from(variant.after.held())))
+        .bind(column(counters, |variant| i64::from(variant.after.sold())))
+        .bind(column(counters, |variant| i64::from(variant.before.held())))
+        .bind(column(counters, |variant| i64::from(variant.before.sold())))
 }
 
 fn bind_head<'q>(

@@ -259,7 +259,8 @@ async fn two_active_holds_of_one_customer_are_both_seen() {
     let mut outside = database.connection().await.unwrap();
     let twice = "DROP INDEX reservations_one_hold;
          INSERT INTO reservations SELECT drop_id, n + 1, user_id, variant, quantity, price, \
-         status, created_at, expires_at, updated_at FROM reservations;";
+         status, created_at, expires_at, updated_at FROM reservations;
+         UPDATE drops SET updated_at = clock_timestamp();";
     outside.execute(twice).await.unwrap();
     let error = try_one(&store, id, reserve("ann")).await.unwrap_err();
     assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");

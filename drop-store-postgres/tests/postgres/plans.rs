@@ -38,8 +38,8 @@ async fn fill(outside: &mut PgConnection, [first, second]: [DropId; 2], after: i
          SELECT {second}, 1000 + i, now(), '{{}}' FROM generate_series(1, {changes}) i;
          UPDATE drop_variants SET held = held + {fifths}, sold = sold + {fifths}
          WHERE drop_id IN ({first}, {second});
-         UPDATE drops SET held = held + {fifths}, sold = sold + {fifths}, next_number = 300000
-         WHERE id IN ({first}, {second});
+         UPDATE drops SET held = held + {fifths}, sold = sold + {fifths}, next_number = 300000,
+            updated_at = clock_timestamp() WHERE id IN ({first}, {second});
          SET session_replication_role = origin;"
     );
     outside.execute(AssertSqlSafe(script)).await.unwrap();
@@ -133,6 +133,8 @@ async fn grows(rows: i64, analysed: bool) {
         everything(&store, &format!("early{round}"), [first, second]).await;
     }
     fill(&mut outside, [first, second], 1000, rows).await;
+    // What others have made of a drop is loaded once.
+    everything(&store, "first", [first, second]).await;
     reset(&mut outside, &store).await;
     for round in 0..12 {
         everything(&store, &format!("late{round}"), [first, second]).await;

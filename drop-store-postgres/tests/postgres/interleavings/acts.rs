@@ -101,13 +101,6 @@ impl Act {
         Self::Trim,
     ];
 
-    /// Whether what it does to users, outside of any transaction, can meet what the other does.
-    pub(crate) fn meets_in_users(self, other: Self) -> bool {
-        let makes = |act| matches!(act, Self::Reserve | Self::ForgetFresh);
-        let deletes = |act| matches!(act, Self::DeleteUser | Self::DeleteFreshUser);
-        (makes(self) && makes(other)) || deletes(self) || deletes(other)
-    }
-
     /// Whether no statement of the one can meet one of the other: they have no row in common,
     /// or one that both only read.
     pub(crate) fn is_apart_from(self, other: Self) -> bool {

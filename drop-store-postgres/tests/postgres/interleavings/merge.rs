@@ -32,8 +32,8 @@ pub(crate) struct Merge {
     pub(crate) answers: [Answer; 2],
     /// How often one waited for the other's lock.
     pub(crate) waits: usize,
-    /// Who waited for the drop's lock while the time went on to [`Cast::later`].
-    pub(crate) late: Option<usize>,
+    /// Who has begun, or got the drop's lock, only once the time had gone on to [`Cast::later`].
+    pub(crate) late: [bool; 2],
 }
 
 /// Where a player stands between two steps.
@@ -60,14 +60,12 @@ impl Player {
         Self { store, proxy, gate, backend: 0 }
     }
 
-    /// Holds its every step; who the users are, only where `users` says so.
-    pub(crate) fn hold(&self, users: bool) {
-        self.proxy.set_judge(move |step| {
+    /// Holds its every step.
+    pub(crate) fn hold(&self) {
+        self.proxy.set_judge(|step| {
             // Preparing changes nothing, and hints are no part of an operation.
             let passes = !step.is_work() || step.sql.contains("pg_notify");
-            let of_users = step.sql.contains("users AS u")
-                || step.sql.contains("FROM users WHERE lower(username) = sought");
-            if passes || (of_users && !users) { Verdict::Pass } else { Verdict::Hold }
+            if passes { Verdict::Pass } else { Verdict::Hold }
         });
     }
 
@@ -137,7 +135,7 @@ pub(crate) async fn play(
         states[who] = players[who].settle(&mut tasks[who], &mut answers[who], 0, watch).await;
     }
     let Course { choices, steps } = course;
-    let (mut waits, mut late) = (0, None);
+    let (mut waits, mut passed, mut late) = (0, false, [false; 2]);
     loop {
         let ready: Vec<usize> =
             (0..2).filter(|who| matches!(states[*who], State::Ready(_))).collect();
@@ -165,7 +163,11 @@ pub(crate) async fn play(
         if waited && opens {
             // What it reads of the time is to be read behind the lock.
             time.set_time(cast.later()).await.unwrap();
-            late = Some(who);
+            passed = true;
+        }
+        if opens {
+            // Whoever has to begin again does so at the time that it is by then.
+            late[who] = passed;
         }
         if matches!(states[other], State::Blocked) {
             let rival = players[who].backend;
@@ -174,7 +176,7 @@ pub(crate) async fn play(
         }
     }
     let answers = answers.map(|answer| answer.unwrap());
-    if late.is_some() {
+    if passed {
         time.set_time(cast.at).await.unwrap();
     }
     Merge { answers, waits, late }

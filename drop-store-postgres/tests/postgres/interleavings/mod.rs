@@ -62,8 +62,7 @@ impl Stage {
             true => self.scenes.next_alone().await,
             false => self.scenes.next().await,
         };
-        let users = is_long() || acts[0].meets_in_users(acts[1]);
-        self.players.iter().for_each(|player| player.hold(users));
+        self.players.iter().for_each(Player::hold);
         let mut course = Course::default();
         let played = async {
             let watch = (&mut self.watch, self.scenes.time());

@@ -130,7 +130,7 @@ impl Scenes {
         let explained = orders.iter().any(|order| {
             let mut model = Some(model_of(cast));
             let answered = order.iter().all(|who| {
-                let at = if merge.late == Some(*who) { cast.later() } else { cast.at };
+                let at = if merge.late[*who] { cast.later() } else { cast.at };
                 acts[*who].explains(&merge.answers[*who], &mut model, cast, at)
             });
             answered && is_left_by(&feed, model.as_ref(), cast)
