@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use drop_benches::{Kind, Stores, new_drop};
+use drop_benches::{Kind, STOCK, Stores, new_drop};
 use drop_core::model::{HoldPolicy, Timestamp};
 use drop_core::{Clock, DropService, Reserve, SystemClock};
 use futures::StreamExt;
@@ -50,7 +50,7 @@ async fn measure(kind: Kind, stores: &mut Stores) -> Histogram<u64> {
     let serving = tokio::spawn(async move { axum::serve(listener, app).await });
 
     let (mut socket, _) = connect_async(format!("ws://{address}/ws")).await.expect("a socket");
-    let drop_id = service.create_drop(timed(hold)).await.expect("a drop").id;
+    let drop_id = service.create_drop(new_drop(hold)).await.expect("a drop").id;
     let reserving = tokio::spawn(async move {
         let mut deadlines = Vec::new();
         for number in 0..HOLDS {
@@ -62,7 +62,7 @@ async fn measure(kind: Kind, stores: &mut Stores) -> Histogram<u64> {
         deadlines
     });
     // Each settled hold raises what is available over what it was: note when.
-    let total = i64::from(drop_core::model::Units::MAX.get());
+    let total = i64::from(STOCK);
     let mut settled: Vec<Timestamp> = Vec::new();
     let mut held_before = 0;
     let mut taken = 0;
@@ -96,12 +96,4 @@ async fn measure(kind: Kind, stores: &mut Stores) -> Histogram<u64> {
     working.await.expect("the workers");
     feeding.await.expect("the hub");
     late
-}
-
-fn timed(hold: HoldPolicy) -> drop_core::model::NewDrop {
-    let plain = new_drop();
-    let mut terms = plain.terms().clone();
-    terms.hold = hold;
-    let total = plain.variants()[0].total;
-    drop_core::model::NewDrop::plain(terms, total).expect("a drop")
 }

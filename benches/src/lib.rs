@@ -1,10 +1,19 @@
-//! What the benches share: stores to measure, a crowd, and how figures are reported.
+//! What the benches share: stores to measure, shops to compare, crowds, and how figures are
+//! reported.
 
-mod crowd;
+pub mod checkout;
+mod drops;
+mod lapse;
+mod load;
 mod machine;
 pub mod report;
+mod runner;
+pub mod shops;
 mod stores;
 
-pub use crowd::{Crowd, new_drop};
+pub use drops::{STOCK, drop_of, new_drop};
+pub use lapse::{Lapse, Settled};
+pub use load::{Answered, load};
 pub use machine::Machine;
-pub use stores::{Kind, Stores};
+pub use runner::Runner;
+pub use stores::{Kind, Stores, Time};

@@ -84,10 +84,10 @@ impl Question {
         self
     }
 
-    /// How many rounds: few, or with `DROP_LONG=1` many.
+    /// How many rounds: few; with `DROP_LONG=1`, or where only some cells are wanted, many.
     #[must_use]
     pub const fn rounds(&self, short: usize, long: usize) -> usize {
-        if self.long { long } else { short }
+        if self.long || !self.filter.is_all() { long } else { short }
     }
 
     /// Whether the command line asks for this cell.

@@ -1,0 +1,21 @@
+//! Who sells: ours, and what it is measured against.
+
+mod arrays;
+mod counter;
+mod entrants;
+mod ours;
+mod redis;
+mod seed;
+mod shop;
+mod tables;
+mod till;
+
+pub use arrays::ArraysOnly;
+pub use counter::CounterStatement;
+pub use entrants::{SERIES, contender};
+pub use ours::Ours;
+pub use redis::RedisScript;
+pub use seed::LockCountInsert;
+pub use shop::{Contender, Shop, usernames};
+pub use tables::Tables;
+pub use till::Till;
