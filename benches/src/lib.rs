@@ -10,6 +10,7 @@ pub mod report;
 mod runner;
 pub mod shops;
 mod stores;
+mod usage;
 
 pub use drops::{STOCK, drop_of, new_drop};
 pub use lapse::{Lapse, Settled};
@@ -17,3 +18,4 @@ pub use load::{Answered, load};
 pub use machine::Machine;
 pub use runner::Runner;
 pub use stores::{Kind, Stores, Time};
+pub use usage::Usage;

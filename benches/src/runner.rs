@@ -1,5 +1,6 @@
 //! [`Runner`]: a contender at one cell of a question.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::drops::STOCK;
@@ -11,7 +12,7 @@ use crate::shops::Contender;
 pub struct Runner {
     /// What it runs for.
     pub cell: Cell,
-    contender: Box<dyn Contender>,
+    contender: Arc<dyn Contender>,
     callers: usize,
     reserves: usize,
 }
@@ -30,7 +31,7 @@ impl Runner {
     /// Where the contender fails.
     pub async fn ready(
         cell: Cell,
-        contender: Box<dyn Contender>,
+        contender: Arc<dyn Contender>,
         callers: usize,
         drops: &[i64],
     ) -> Self {
@@ -50,6 +51,7 @@ impl Runner {
     /// # Panics
     /// Where the contender fails.
     pub async fn hot(cell: Cell, contender: Box<dyn Contender>, callers: usize) -> Self {
+        let contender: Arc<dyn Contender> = Arc::from(contender);
         let drop_id = contender.open(STOCK).await;
         Self::ready(cell, contender, callers, &[drop_id]).await
     }

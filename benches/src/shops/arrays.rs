@@ -1,8 +1,5 @@
 //! [`ArraysOnly`]: the ceiling of a transaction that writes a batch.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use drop_core::rules::Batch;
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,20 +27,23 @@ impl ArraysOnly {
 
     /// On a database of its own, with one writer for all drops.
     pub async fn begin() -> Self {
-        let tables = Tables::begin().await;
+        Self::over(Tables::begin().await, 1)
+    }
+
+    /// On tables that may have been filled before, with the number of its first hold.
+    pub(super) fn over(tables: Tables, first: i64) -> Self {
         let (queue, asks) = mpsc::unbounded_channel();
-        tokio::spawn(drain(tables.clone(), asks));
+        tokio::spawn(drain(tables.clone(), asks, first));
         Self { tables, queue }
     }
 }
 
-async fn drain(tables: Tables, mut asks: mpsc::UnboundedReceiver<Ask>) {
-    let next = Arc::new(AtomicI64::new(1));
+async fn drain(tables: Tables, mut asks: mpsc::UnboundedReceiver<Ask>, mut first: i64) {
     let mut batch = Vec::new();
     while asks.recv_many(&mut batch, Batch::MAX_COMMANDS).await > 0 {
         let count = i64::try_from(batch.len()).expect("a batch");
-        let first = next.fetch_add(count, Ordering::Relaxed);
         let numbers: Vec<i64> = (first..first + count).collect();
+        first += count;
         let drops: Vec<i64> = batch.iter().map(|ask| ask.drop_id).collect();
         let names: Vec<&str> = batch.iter().map(|ask| ask.username.as_str()).collect();
         // The numbers of the holds are those of their users: nothing has to be read first.

@@ -16,7 +16,12 @@ impl CounterStatement {
 
     /// On a database of its own.
     pub async fn begin() -> Self {
-        Self { tables: Tables::begin().await }
+        Self::over(Tables::begin().await)
+    }
+
+    /// On tables that may have been filled before.
+    pub(super) const fn over(tables: Tables) -> Self {
+        Self { tables }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Contenders by their names.
 
-use super::{ArraysOnly, Contender, CounterStatement, LockCountInsert, Ours, RedisScript};
+use super::{
+    ArraysOnly, BareInsert, Contender, CounterStatement, LockCountInsert, Ours, RedisScript,
+};
 use crate::stores::Kind;
 
 /// All that sell a hot drop, ours first.
@@ -25,6 +27,7 @@ pub async fn contender(series: &str) -> Option<Box<dyn Contender>> {
     match series {
         LockCountInsert::SERIES => Some(Box::new(LockCountInsert::begin().await)),
         CounterStatement::SERIES => Some(Box::new(CounterStatement::begin().await)),
+        BareInsert::SERIES => Some(Box::new(BareInsert::begin().await)),
         ArraysOnly::SERIES => Some(Box::new(ArraysOnly::begin().await)),
         RedisScript::SERIES => {
             RedisScript::begin().await.map(|redis| -> Box<dyn Contender> { Box::new(redis) })

@@ -1,8 +1,10 @@
 //! Who sells: ours, and what it is measured against.
 
 mod arrays;
+mod bare;
 mod counter;
 mod entrants;
+mod filled;
 mod ours;
 mod redis;
 mod seed;
@@ -11,8 +13,10 @@ mod tables;
 mod till;
 
 pub use arrays::ArraysOnly;
+pub use bare::BareInsert;
 pub use counter::CounterStatement;
 pub use entrants::{SERIES, contender};
+pub use filled::filled;
 pub use ours::Ours;
 pub use redis::RedisScript;
 pub use seed::LockCountInsert;

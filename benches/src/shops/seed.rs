@@ -16,7 +16,12 @@ impl LockCountInsert {
 
     /// On a database of its own.
     pub async fn begin() -> Self {
-        Self { tables: Tables::begin().await }
+        Self::over(Tables::begin().await)
+    }
+
+    /// On tables that may have been filled before.
+    pub(super) const fn over(tables: Tables) -> Self {
+        Self { tables }
     }
 
     async fn attempt(&self, drop_id: i64, username: &str) -> Result<Option<i64>, sqlx::Error> {

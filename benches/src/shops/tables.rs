@@ -11,7 +11,7 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 pub struct Tables {
     pub(super) pool: PgPool,
     /// Goes with the last clone.
-    _database: Arc<Database>,
+    database: Arc<Database>,
 }
 
 impl Tables {
@@ -37,7 +37,11 @@ impl Tables {
             .await
             .expect("a pool");
         sqlx::query("CREATE SEQUENCE numbers").execute(&pool).await.expect("a sequence");
-        Self { pool, _database: Arc::new(database) }
+        Self { pool, database: Arc::new(database) }
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.database
     }
 
     /// A new drop.
