@@ -5,39 +5,42 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use drop_benches::{Kind, Stores, new_drop};
+use drop_benches::report::{Cell, Question, Round, Waits};
+use drop_benches::{Kind, STOCK, Stores, new_drop};
 use drop_core::model::{HoldPolicy, Timestamp};
 use drop_core::{Clock, DropService, Reserve, SystemClock};
 use futures::StreamExt;
-use hdrhistogram::Histogram;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_tungstenite::connect_async;
 use tokio_util::sync::CancellationToken;
 
-const HOLDS: u32 = 150;
+const HOLDS: u32 = 50;
 /// Between two reserves, so that the deadlines lie apart and each has its own frame.
-const APART: Duration = Duration::from_millis(200);
+const APART: Duration = Duration::from_millis(100);
 const HOLD: Duration = Duration::from_millis(1500);
 
 #[tokio::main]
 async fn main() {
-    let mut stores = Stores::default();
-    println!("{:<10}{:>8}{:>10}{:>10}{:>10}", "store", "holds", "p50 ms", "p99 ms", "max ms");
-    for kind in Kind::ALL {
-        let late = measure(kind, &mut stores).await;
-        let millis = |micros: u64| Duration::from_micros(micros).as_secs_f64() * 1000.0;
-        println!(
-            "{:<10}{HOLDS:>8}{:>10.2}{:>10.2}{:>10.2}",
-            kind.name(),
-            millis(late.value_at_quantile(0.5)),
-            millis(late.value_at_quantile(0.99)),
-            millis(late.max()),
-        );
+    let mut question = Question::new(
+        "deadline",
+        "How long after its deadline is a lapsed hold's unit on a WebSocket?",
+    )
+    .parameter("holds", &format!("{HOLDS} in a round, {APART:?} apart, on an idle machine"));
+    for _ in 0..question.rounds(1, 5) {
+        for kind in Kind::ALL {
+            let cell = Cell::new("told after", kind.name(), "holds", u64::from(HOLDS));
+            if question.wants(&cell) {
+                let mut stores = Stores::default();
+                let waits = Waits::of(measure(kind, &mut stores).await);
+                question.record(&cell, "ms", Round { waits: Some(waits), ..Round::of(waits.max) });
+            }
+        }
     }
+    question.finish();
 }
 
-async fn measure(kind: Kind, stores: &mut Stores) -> Histogram<u64> {
+async fn measure(kind: Kind, stores: &mut Stores) -> Vec<Duration> {
     let hold = HoldPolicy::new(HOLD, HOLD).expect("a policy");
     let (service, workers) = DropService::builder_shared(stores.open(kind).await).build();
     let (router, hub) = drop_http::builder(service.clone()).build();
@@ -50,7 +53,7 @@ async fn measure(kind: Kind, stores: &mut Stores) -> Histogram<u64> {
     let serving = tokio::spawn(async move { axum::serve(listener, app).await });
 
     let (mut socket, _) = connect_async(format!("ws://{address}/ws")).await.expect("a socket");
-    let drop_id = service.create_drop(timed(hold)).await.expect("a drop").id;
+    let drop_id = service.create_drop(new_drop(hold)).await.expect("a drop").id;
     let reserving = tokio::spawn(async move {
         let mut deadlines = Vec::new();
         for number in 0..HOLDS {
@@ -62,7 +65,7 @@ async fn measure(kind: Kind, stores: &mut Stores) -> Histogram<u64> {
         deadlines
     });
     // Each settled hold raises what is available over what it was: note when.
-    let total = i64::from(drop_core::model::Units::MAX.get());
+    let total = i64::from(STOCK);
     let mut settled: Vec<Timestamp> = Vec::new();
     let mut held_before = 0;
     let mut taken = 0;
@@ -86,22 +89,11 @@ async fn measure(kind: Kind, stores: &mut Stores) -> Histogram<u64> {
     }
     assert_eq!(taken, i64::from(HOLDS), "every hold had its own frame");
     let deadlines = reserving.await.expect("the reserving task");
-    let mut late = Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds");
-    for (deadline, told) in deadlines.iter().zip(&settled) {
-        let micros = told.since(*deadline).as_micros();
-        late.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX).max(1));
-    }
+    let late = deadlines.iter().zip(&settled).map(|(deadline, told)| told.since(*deadline));
+    let late = late.collect();
     serving.abort();
     cancel.cancel();
     working.await.expect("the workers");
     feeding.await.expect("the hub");
     late
-}
-
-fn timed(hold: HoldPolicy) -> drop_core::model::NewDrop {
-    let plain = new_drop();
-    let mut terms = plain.terms().clone();
-    terms.hold = hold;
-    let total = plain.variants()[0].total;
-    drop_core::model::NewDrop::plain(terms, total).expect("a drop")
 }

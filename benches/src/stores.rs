@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use drop_core::Store;
+use drop_core::model::Timestamp;
+use drop_core::{ManualClock, Store};
 use drop_store_memory::{FileStore, MemoryStore};
-use drop_store_postgres::testing::{Cluster, Database};
+use drop_store_postgres::testing::{Cluster, Database, ManualTime};
 
 /// Which store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,28 @@ impl Kind {
     }
 }
 
+/// The time that a store goes by, in a bench's hand.
+#[derive(Clone, Debug)]
+pub enum Time {
+    /// Of a store in this process.
+    Here(Arc<ManualClock>),
+    /// Of a database.
+    There(Box<ManualTime>),
+}
+
+impl Time {
+    /// Sets it.
+    ///
+    /// # Panics
+    /// Where the database does not take it.
+    pub async fn set(&self, at: Timestamp) {
+        match self {
+            Self::Here(clock) => clock.jump(at),
+            Self::There(time) => time.set_time(at).await.expect("the time is set"),
+        }
+    }
+}
+
 /// Keeps what the opened stores stand on.
 #[derive(Debug, Default)]
 pub struct Stores {
@@ -48,18 +71,52 @@ impl Stores {
         match kind {
             Kind::Memory => Arc::new(MemoryStore::new()),
             Kind::File => {
-                let directory = tempfile::tempdir().expect("a directory");
-                let store = FileStore::open(directory.path()).expect("a file store");
-                self.directories.push(directory);
-                Arc::new(store)
+                let store = FileStore::open(self.directory());
+                Arc::new(store.expect("a file store"))
             }
             Kind::Postgres => {
-                let cluster = Cluster::shared().await.expect("PostgreSQL");
-                let database = cluster.database().await.expect("a database");
-                let store = database.connect().await.expect("a store");
-                self.databases.push(database);
-                Arc::new(store)
+                let store = self.database().await.connect().await;
+                Arc::new(store.expect("a store"))
             }
         }
+    }
+
+    /// A new, empty store whose time stands still until it is set.
+    ///
+    /// # Panics
+    /// As [`Stores::open`].
+    pub async fn open_at(&mut self, kind: Kind, at: Timestamp) -> (Arc<dyn Store>, Time) {
+        let clock = Arc::new(ManualClock::new(at));
+        match kind {
+            Kind::Memory => (Arc::new(MemoryStore::with_clock(clock.clone())), Time::Here(clock)),
+            Kind::File => {
+                let store = FileStore::open_with_clock(self.directory(), clock.clone());
+                (Arc::new(store.expect("a file store")), Time::Here(clock))
+            }
+            Kind::Postgres => {
+                let time = self.database().await.with_manual_time(at).await.expect("a time");
+                let store = time.connect().await.expect("a store");
+                (Arc::new(store), Time::There(Box::new(time)))
+            }
+        }
+    }
+
+    /// A new directory, which goes with this value.
+    ///
+    /// # Panics
+    /// Where there is no room.
+    pub fn directory(&mut self) -> &std::path::Path {
+        self.directories.push(tempfile::tempdir().expect("a directory"));
+        self.directories.last().expect("just pushed").path()
+    }
+
+    /// A new database of this process's server, which goes with this value.
+    ///
+    /// # Panics
+    /// Where there is no PostgreSQL.
+    pub async fn database(&mut self) -> &Database {
+        let cluster = Cluster::shared().await.expect("PostgreSQL");
+        self.databases.push(cluster.database().await.expect("a database"));
+        self.databases.last().expect("just pushed")
     }
 }
