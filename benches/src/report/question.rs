@@ -135,23 +135,27 @@ impl Question {
     /// # Panics
     /// Where the folder cannot be written.
     pub fn finish(self) {
-        let kept = self.filter.is_all().then(folder);
-        self.finish_in(kept.as_deref());
-    }
-
-    fn finish_in(mut self, folder: Option<&Path>) {
-        self.verdicts = self.verdicts();
-        self.goals.clear();
         println!("\n{}: {}", self.name, self.asked);
         for (word, value) in &self.parameters {
             println!("{word}: {value}");
         }
         println!("\n{}", Table::of_rows(&self.rows));
-        let verdicts = Table::of_verdicts(&self.verdicts);
+        let verdicts = Table::of_verdicts(&self.verdicts());
         if !verdicts.is_empty() {
             println!("{verdicts}");
         }
-        let Some(folder) = folder else { return };
+        if self.filter.is_all() {
+            self.save_in(&folder());
+        }
+    }
+
+    /// Keeps it in a folder, with what became of its goals.
+    ///
+    /// # Panics
+    /// Where the folder cannot be written.
+    pub fn save_in(mut self, folder: &Path) {
+        self.verdicts = self.verdicts();
+        self.goals.clear();
         let file = folder.join(format!("{}.json", self.name));
         let json = serde_json::to_vec_pretty(&self).expect("a question is JSON");
         std::fs::create_dir_all(folder).expect("the folder for questions");
@@ -199,7 +203,7 @@ mod tests {
         question.record(&cell, "/s", Round::of(1.5));
         question.record(&cell, "/s", Round::of(2.5).waited([std::time::Duration::from_millis(3)]));
         question.goal(Goal::figure(&cell).at_least(2.0));
-        question.finish_in(Some(folder.path()));
+        question.save_in(folder.path());
         let json = std::fs::read(folder.path().join("some.json")).unwrap();
         let read: Question = serde_json::from_slice(&json).unwrap();
         assert_eq!(read.rows[0].cell, cell);
