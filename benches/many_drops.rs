@@ -33,10 +33,9 @@ async fn main() {
         "What do 256 callers get who are spread over many drops, and who are all at one of them?",
     )
     .parameter("callers", &CALLERS);
-    let drops: &[u64] = if question.long {
-        &[1, 10, 100, 1_000, 10_000, 100_000]
-    } else {
-        &[1, 10, 100, 1_000, 10_000]
+    let drops: &[u64] = match question.long {
+        true => &[1, 10, 100, 1_000, 10_000, 100_000],
+        false => &[1, 100, 1_000, 10_000],
     };
     for count in drops {
         measure(&mut question, *count).await;
