@@ -127,16 +127,38 @@ impl Shelves {
 
     /// The user behind each command; those who reserve are made where there is none.
     fn customers(&self, batch: &Batch) -> Result<Vec<Option<User>>, StoreError> {
-        self.add_users(batch)?;
-        let users = self.users();
-        let customers =
-            batch.commands().iter().map(|command| users.find(command.customer()?).cloned());
-        Ok(customers.collect())
+        let mut customers: Vec<_> = {
+            let users = self.users();
+            batch.commands().iter().map(|command| users.find(command.customer()?)).collect()
+        };
+        let reserves = |command: &Command| matches!(command, Command::Reserve { .. });
+        let mut asking = batch.commands().iter().zip(&customers);
+        if asking.any(|(command, user)| user.is_none() && reserves(command)) {
+            let mut users = self.users_mut();
+            let used_up = || StoreError::unavailable("user ids used up");
+            // In the order of asking: of two spellings of a name the first one stays.
+            for (command, user) in batch.commands().iter().zip(&mut customers) {
+                if user.is_none() && reserves(command) {
+                    let made = command.customer().and_then(|name| users.find_or_add(name));
+                    *user = Some(made.ok_or_else(used_up)?);
+                }
+            }
+            // Commands of the same batch about those who were just made.
+            for (command, user) in batch.commands().iter().zip(&mut customers) {
+                if user.is_none() {
+                    *user = command.customer().and_then(|name| users.find(name));
+                }
+            }
+        }
+        Ok(customers)
     }
 
     /// The users who are told of a new reservation, also of one that the same decision forgets
     /// again: their ids are known outside.
     fn users_of(&self, decision: &Decision) -> Vec<User> {
+        if !self.log.keeps() {
+            return Vec::new();
+        }
         let users = self.users();
         let ids = decision.outcomes().iter().filter_map(|outcome| match outcome {
             Outcome::Done(Effect::Reserved { reservation, extended: false }) => {
@@ -145,29 +167,6 @@ impl Shelves {
             _ => None,
         });
         ids.filter_map(|id| Some(User { id, username: users.name(id)?.clone() })).collect()
-    }
-
-    /// Makes users of the customers who reserve and are not known.
-    fn add_users(&self, batch: &Batch) -> Result<(), StoreError> {
-        // In the order of asking: of two spellings of a name the first one stays.
-        let unknown: Vec<&Username> = {
-            let users = self.users();
-            let reserving = batch.commands().iter().filter_map(|command| match command {
-                Command::Reserve { customer, .. } => Some(customer),
-                _ => None,
-            });
-            reserving.filter(|customer| users.find(customer).is_none()).collect()
-        };
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let mut users = self.users_mut();
-        for username in unknown {
-            users
-                .find_or_add(username)
-                .ok_or_else(|| StoreError::unavailable("user ids used up"))?;
-        }
-        Ok(())
     }
 
     pub(crate) fn delete_drop(&self, id: DropId, force: bool) -> Result<Deletion, StoreError> {
@@ -193,7 +192,7 @@ impl Shelves {
 
     pub(crate) fn delete_user(&self, username: &Username) -> Result<Deletion, StoreError> {
         let _alone = self.writing.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(user) = self.users().find(username).cloned() else {
+        let Some(user) = self.users().find(username) else {
             return Ok(Deletion::NotFound);
         };
         for shelf in self.all() {
@@ -265,7 +264,7 @@ impl Shelves {
             Scope::Drop(id) => self.shelf(*id).map_or_else(Vec::new, |shelf| {
                 let shelf = shelf.lock();
                 let newest = shelf.rows().rev().filter(|row| before(row) && wanted(&shelf, row));
-                newest.take(page.limit).copied().collect()
+                newest.take(page.limit).collect()
             }),
             Scope::Customer(username) => {
                 let Some(user_id) = self.users().find(username).map(|user| user.id) else {
@@ -327,7 +326,7 @@ impl Shelves {
 
     #[cfg(all(test, feature = "journal"))]
     pub(crate) fn user(&self, username: &Username) -> Option<User> {
-        self.users().find(username).cloned()
+        self.users().find(username)
     }
 
     fn users(&self) -> RwLockReadGuard<'_, Users> {

@@ -176,6 +176,10 @@ impl Log for RedbLog {
         }
     }
 
+    fn keeps(&self) -> bool {
+        true
+    }
+
     fn changed(&self, change: &Change, users: &[User]) -> Result<(), StoreError> {
         let doubt = || Doubt::Change(Box::new(change.clone()));
         self.transact(doubt, |transaction| write_change(transaction, change, users))
