@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use drop_core::model::{
-    DropId, DropSnapshot, NewDrop, Reservation, ReservationId, Timestamp, User, UserId, Username,
+    DropId, DropSnapshot, NewDrop, Reservation, ReservationId, Timestamp, Units, User, UserId,
+    Username,
 };
-use drop_core::rules::{Applied, Audit, Batch, Change, Command, Decision, Effect, Outcome, decide};
+use drop_core::rules::{
+    Applied, Audit, Batch, Change, Command, Customer, Decision, Effect, Ledger, Outcome, decide,
+};
 use drop_core::store::{Deletion, Held, Page, Reading, Sale, Scope};
 use drop_core::{Clock, StoreError};
 
@@ -102,13 +105,13 @@ impl Shelves {
 
     pub(crate) fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
         let _writing = self.writing();
-        // Looked up before any user is made: who asks for nothing leaves nothing behind.
         let Some(shared) = self.shelf(batch.drop_id()) else {
             return Ok(Applied::no_such_drop(batch, self.now()));
         };
-        let customers = self.customers(batch)?;
         let _gate = shared.gate();
-        let ledger = {
+        // Behind the gate: whoever is no user now has no row of this drop.
+        let customers = self.customers(batch);
+        let mut ledger = {
             let shelf = shared.lock();
             // Read behind the gate: whatever was waited for is over.
             let as_of = shelf.as_of(self.now());
@@ -117,6 +120,10 @@ impl Shelves {
             }
             shelf.load(batch, customers, |id| self.users().name(id).cloned(), as_of)
         };
+        // Who asks where there is nothing leaves nothing behind.
+        if !ledger.has_nothing_for(batch) {
+            self.add_users(batch, &mut ledger)?;
+        }
         let decision = decide(ledger, batch)?;
         if let Some(change) = decision.change() {
             self.log.changed(change, &self.users_of(&decision))?;
@@ -125,32 +132,38 @@ impl Shelves {
         Ok(decision.committed())
     }
 
-    /// The user behind each command; those who reserve are made where there is none.
-    fn customers(&self, batch: &Batch) -> Result<Vec<Option<User>>, StoreError> {
-        let mut customers: Vec<_> = {
-            let users = self.users();
-            batch.commands().iter().map(|command| users.find(command.customer()?)).collect()
-        };
+    /// The user behind each command, as far as there is one.
+    fn customers(&self, batch: &Batch) -> Vec<Option<User>> {
+        let users = self.users();
+        batch.commands().iter().map(|command| users.find(command.customer()?)).collect()
+    }
+
+    /// Makes users of the customers who reserve and are not known. They have no rows: those of
+    /// this drop are written behind its gate, where this runs.
+    fn add_users(&self, batch: &Batch, ledger: &mut Ledger) -> Result<(), StoreError> {
         let reserves = |command: &Command| matches!(command, Command::Reserve { .. });
-        let mut asking = batch.commands().iter().zip(&customers);
-        if asking.any(|(command, user)| user.is_none() && reserves(command)) {
-            let mut users = self.users_mut();
-            let used_up = || StoreError::unavailable("user ids used up");
-            // In the order of asking: of two spellings of a name the first one stays.
-            for (command, user) in batch.commands().iter().zip(&mut customers) {
-                if user.is_none() && reserves(command) {
-                    let made = command.customer().and_then(|name| users.find_or_add(name));
-                    *user = Some(made.ok_or_else(used_up)?);
-                }
-            }
-            // Commands of the same batch about those who were just made.
-            for (command, user) in batch.commands().iter().zip(&mut customers) {
-                if user.is_none() {
-                    *user = command.customer().and_then(|name| users.find(name));
-                }
+        let mut asking = batch.commands().iter().zip(&ledger.customers);
+        if !asking.any(|(command, customer)| customer.is_none() && reserves(command)) {
+            return Ok(());
+        }
+        let mut users = self.users_mut();
+        let newcomer = |user| Customer { user, bought: Units::ZERO };
+        let used_up = || StoreError::unavailable("user ids used up");
+        // In the order of asking: of two spellings of a name the first one stays.
+        for (command, customer) in batch.commands().iter().zip(&mut ledger.customers) {
+            if customer.is_none() && reserves(command) {
+                let made = command.customer().and_then(|name| users.find_or_add(name));
+                *customer = Some(newcomer(made.ok_or_else(used_up)?));
             }
         }
-        Ok(customers)
+        // Commands of the same batch about those who were just made.
+        for (command, customer) in batch.commands().iter().zip(&mut ledger.customers) {
+            if customer.is_none() {
+                let made = command.customer().and_then(|name| users.find(name));
+                *customer = made.map(newcomer);
+            }
+        }
+        Ok(())
     }
 
     /// The users who are told of a new reservation, also of one that the same decision forgets
