@@ -57,10 +57,12 @@ impl Users {
         self.names.insert(user.id, user.username);
     }
 
-    /// Takes over a user as it was kept.
+    /// Takes over a user as it was kept, which may be in several places.
     #[cfg(feature = "journal")]
     pub(crate) fn restore(&mut self, user: User) {
-        self.add(self.seed.hash_one(&user.username), user);
+        if !self.names.contains_key(&user.id) {
+            self.add(self.seed.hash_one(&user.username), user);
+        }
     }
 
     pub(crate) fn remove(&mut self, user: &User) {
