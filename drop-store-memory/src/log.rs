@@ -28,6 +28,9 @@ pub(crate) trait Log: Debug + Send + Sync {
     /// It still cannot be opened; or `Corrupt`, where it and memory contradict each other.
     fn reopen(&self, memory: &[Head]) -> Result<Option<Lead>, StoreError>;
 
+    /// Whether it keeps anything at all.
+    fn keeps(&self) -> bool;
+
     /// A change was decided. `users` are those who are told of a reservation by it: they may be new.
     fn changed(&self, change: &Change, users: &[User]) -> Result<(), StoreError>;
 
@@ -76,6 +79,10 @@ impl Log for NoLog {
 
     fn reopen(&self, _: &[Head]) -> Result<Option<Lead>, StoreError> {
         Ok(None)
+    }
+
+    fn keeps(&self) -> bool {
+        false
     }
 
     fn changed(&self, _: &Change, _: &[User]) -> Result<(), StoreError> {

@@ -1,14 +1,15 @@
 //! One drop in memory: its rows, and what finds them quickly.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use drop_core::StoreError;
 use drop_core::model::{
-    DropId, DropSnapshot, DropTerms, Hold, Purchaser, Reservation, ReservationId, Revision,
-    Timestamp, Units, User, UserId, Username, VariantStock,
+    DropId, DropSnapshot, DropTerms, Hold, Purchaser, Reservation, Revision, Timestamp, Units,
+    User, UserId, Username, VariantStock,
 };
-use drop_core::rules::{Batch, Change, Command, Customer, Ledger};
+use drop_core::rules::{ActiveRows, Batch, Change, Command, Customer, Holds, Ledger, Slots};
+use rustc_hash::FxHashMap;
 
 use crate::log::Head;
 
@@ -23,11 +24,11 @@ pub(crate) struct Shelf {
     recent: Vec<Purchaser>,
     created_at: Timestamp,
     updated_at: Timestamp,
-    /// By number from 1; `None` where a user was forgotten.
-    rows: Vec<Option<Reservation>>,
-    active: HashMap<UserId, u32>,
-    deadlines: BTreeSet<(Timestamp, u32)>,
-    purchases: HashMap<UserId, Vec<u32>>,
+    /// The active reservations.
+    holds: Holds,
+    /// The others, by number.
+    ended: Slots<Reservation>,
+    purchases: FxHashMap<UserId, Vec<u32>>,
     changes: VecDeque<Arc<Change>>,
     deleted: bool,
 }
@@ -44,10 +45,9 @@ impl Shelf {
             recent: Vec::new(),
             created_at: first.as_of,
             updated_at: first.as_of,
-            rows: Vec::new(),
-            active: HashMap::new(),
-            deadlines: BTreeSet::new(),
-            purchases: HashMap::new(),
+            holds: Holds::default(),
+            ended: Slots::default(),
+            purchases: FxHashMap::default(),
             changes: VecDeque::new(),
             deleted: false,
         };
@@ -68,15 +68,14 @@ impl Shelf {
         names: impl Fn(UserId) -> Option<Username>,
         as_of: Timestamp,
     ) -> Ledger {
-        let mut rows = Vec::with_capacity(batch.commands().len());
-        let mut lapsed = self.lapsed(as_of);
-        rows.extend(lapsed.by_ref().take(Ledger::SETTLE_LIMIT).copied());
-        let more_lapsed = lapsed.next().is_some();
+        let customers = users.iter().flatten().map(|user| &user.id);
+        let active = self.holds.rows(batch.commands(), customers, as_of);
+        let ActiveRows { mut rows, more_lapsed, others } = active;
+        rows.extend(others.iter().filter_map(|id| self.ended.get(id.number())));
         let mut forgets = false;
+        let mut counts = self.terms.limit.is_some();
         for (command, user) in batch.commands().iter().zip(&users) {
-            let named = command.reservation().map(ReservationId::number);
-            let active = user.as_ref().and_then(|user| self.active.get(&user.id).copied());
-            rows.extend(named.into_iter().chain(active).filter_map(|number| self.row(number)));
+            counts |= matches!(command, Command::Amend(_));
             if let (Command::Forget { .. }, Some(user)) = (command, user) {
                 rows.extend(self.rows_of(user.id));
                 forgets = true;
@@ -92,9 +91,10 @@ impl Shelf {
         } else {
             self.recent.clone()
         };
+        let bought = |id| if counts { self.bought(id) } else { Units::ZERO };
         let customers = users
             .into_iter()
-            .map(|user| user.map(|user| Customer { bought: self.bought(user.id), user }));
+            .map(|user| user.map(|user| Customer { bought: bought(user.id), user }));
         Ledger {
             drop_id: self.id,
             revision: self.revision,
@@ -128,35 +128,26 @@ impl Shelf {
         self.changes.push_back(change.clone());
     }
 
-    /// Puts a row in its place and keeps what finds it true.
+    /// Puts a row in its place.
     pub(crate) fn put(&mut self, reservation: Reservation) {
+        // A user with two holds is what the recount finds, and no decision is made of.
+        let _ = self.holds.put(reservation);
+        if reservation.into_hold().is_some() {
+            return;
+        }
         let number = reservation.id().number();
-        let user_id = reservation.claim().user_id;
-        if let Some(hold) = self.row(number).and_then(Reservation::into_hold) {
-            self.deadlines.remove(&(hold.expires_at(), number));
-            self.active.remove(&user_id);
-        }
-        if let Some(hold) = reservation.into_hold() {
-            self.deadlines.insert((hold.expires_at(), number));
-            self.active.insert(user_id, number);
-        } else if reservation.purchase().is_some() {
-            self.purchases.entry(user_id).or_default().push(number);
-        }
-        let index = position(number);
-        if self.rows.len() <= index {
-            self.rows.resize(index.saturating_add(1), None);
-        }
-        if let Some(row) = self.rows.get_mut(index) {
-            *row = Some(reservation);
+        self.ended.insert(number, reservation);
+        if reservation.purchase().is_some() {
+            self.purchases.entry(reservation.claim().user_id).or_default().push(number);
         }
     }
 
     fn forget(&mut self, user_id: UserId) {
-        for row in self.rows.iter_mut().filter(|row| is_of(row.as_ref(), user_id)) {
-            *row = None;
+        let numbers: Vec<u32> = self.rows_of(user_id).map(|row| row.id().number()).collect();
+        for number in numbers {
+            self.ended.remove(number);
         }
-        self.deadlines.retain(|(_, number)| Some(number) != self.active.get(&user_id));
-        self.active.remove(&user_id);
+        self.holds.forget(user_id);
         self.purchases.remove(&user_id);
     }
 
@@ -164,12 +155,11 @@ impl Shelf {
     pub(crate) fn snapshot(&self, now: Timestamp) -> Result<DropSnapshot, StoreError> {
         let as_of = self.as_of(now);
         let mut variants = self.variants.clone();
-        for hold in self.lapsed(as_of).filter_map(|row| row.into_hold()) {
+        for (variant, units) in self.holds.lapsed_units(as_of) {
             let contradiction =
-                || StoreError::corrupt(format!("{} is in no variant", hold.claim().id));
-            let variant =
-                variants.get_mut(hold.claim().variant.index()).ok_or_else(contradiction)?;
-            let returned = variant.stock.return_held(hold.claim().quantity);
+                || StoreError::corrupt(format!("holds are in no variant {variant}"));
+            let variant = variants.get_mut(variant.index()).ok_or_else(contradiction)?;
+            let returned = variant.stock.return_held(units);
             variant.stock = returned.map_err(|error| StoreError::Corrupt(Arc::new(error)))?;
         }
         Ok(DropSnapshot {
@@ -217,19 +207,21 @@ impl Shelf {
     }
 
     pub(crate) fn row(&self, number: u32) -> Option<Reservation> {
-        self.rows.get(position(number)).copied().flatten()
+        let hold = self.holds.get(number).map(Reservation::from);
+        hold.or_else(|| self.ended.get(number).copied())
     }
 
-    pub(crate) fn rows(&self) -> impl DoubleEndedIterator<Item = &Reservation> {
-        self.rows.iter().flatten()
+    /// All rows, by rising number.
+    pub(crate) fn rows(&self) -> impl DoubleEndedIterator<Item = Reservation> {
+        (1..self.next_number).filter_map(|number| self.row(number))
     }
 
     pub(crate) fn rows_of(&self, user_id: UserId) -> impl Iterator<Item = Reservation> {
-        self.rows.iter().filter(move |row| is_of(row.as_ref(), user_id)).copied().flatten()
+        self.rows().filter(move |row| row.claim().user_id == user_id)
     }
 
     pub(crate) fn hold_of(&self, user_id: UserId) -> Option<Hold> {
-        self.row(*self.active.get(&user_id)?)?.into_hold()
+        self.holds.of_user(user_id)
     }
 
     /// Numbers of a user's purchases, in the order of buying.
@@ -238,7 +230,7 @@ impl Shelf {
     }
 
     pub(crate) fn earliest_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        self.holds.earliest_deadline()
     }
 
     pub(crate) fn changes_after(&self, since: Revision, limit: usize) -> Vec<Arc<Change>> {
@@ -275,12 +267,6 @@ impl Shelf {
         Some(shelf)
     }
 
-    /// Active rows whose deadline has come, oldest first.
-    fn lapsed(&self, as_of: Timestamp) -> impl Iterator<Item = &Reservation> {
-        let due = self.deadlines.range(..=(as_of, u32::MAX));
-        due.filter_map(|(_, number)| self.rows.get(position(*number))?.as_ref())
-    }
-
     fn bought(&self, user_id: UserId) -> Units {
         let bought = self.purchases_of(user_id).iter().filter_map(|number| self.row(*number));
         bought.map(|row| row.claim().quantity).sum()
@@ -292,7 +278,7 @@ impl Shelf {
         leaving: &HashSet<UserId>,
         names: impl Fn(UserId) -> Option<Username>,
     ) -> Vec<Purchaser> {
-        let mut sales: Vec<_> = self.rows().filter_map(Reservation::purchase).collect();
+        let mut sales: Vec<_> = self.rows().filter_map(|row| row.purchase()).collect();
         sales.sort_by_key(|sale| std::cmp::Reverse((sale.purchased_at, sale.id)));
         let staying = sales.iter().filter(|sale| !leaving.contains(&sale.user_id));
         let staying = staying.take(DropSnapshot::RECENT);
@@ -313,12 +299,4 @@ impl Shelf {
         purchasers.sort_by_key(|purchaser| std::cmp::Reverse(purchaser.purchased_at));
         purchasers
     }
-}
-
-fn position(number: u32) -> usize {
-    usize::try_from(number).map_or(usize::MAX, |number| number.saturating_sub(1))
-}
-
-fn is_of(row: Option<&Reservation>, user_id: UserId) -> bool {
-    row.is_some_and(|row| row.claim().user_id == user_id)
 }

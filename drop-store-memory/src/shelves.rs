@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use drop_core::model::{
-    DropId, DropSnapshot, NewDrop, Reservation, ReservationId, Timestamp, User, UserId, Username,
+    DropId, DropSnapshot, NewDrop, Reservation, ReservationId, Timestamp, Units, User, UserId,
+    Username,
 };
-use drop_core::rules::{Applied, Audit, Batch, Change, Command, Decision, Effect, Outcome, decide};
+use drop_core::rules::{
+    Applied, Audit, Batch, Change, Command, Customer, Decision, Effect, Ledger, Outcome, decide,
+};
 use drop_core::store::{Deletion, Held, Page, Reading, Sale, Scope};
 use drop_core::{Clock, StoreError};
 
@@ -102,13 +105,13 @@ impl Shelves {
 
     pub(crate) fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
         let _writing = self.writing();
-        // Looked up before any user is made: who asks for nothing leaves nothing behind.
         let Some(shared) = self.shelf(batch.drop_id()) else {
             return Ok(Applied::no_such_drop(batch, self.now()));
         };
-        let customers = self.customers(batch)?;
         let _gate = shared.gate();
-        let ledger = {
+        // Behind the gate: whoever is no user now has no row of this drop.
+        let customers = self.customers(batch);
+        let mut ledger = {
             let shelf = shared.lock();
             // Read behind the gate: whatever was waited for is over.
             let as_of = shelf.as_of(self.now());
@@ -117,6 +120,10 @@ impl Shelves {
             }
             shelf.load(batch, customers, |id| self.users().name(id).cloned(), as_of)
         };
+        // Who asks where there is nothing leaves nothing behind.
+        if !ledger.has_nothing_for(batch) {
+            self.add_users(batch, &mut ledger)?;
+        }
         let decision = decide(ledger, batch)?;
         if let Some(change) = decision.change() {
             self.log.changed(change, &self.users_of(&decision))?;
@@ -125,18 +132,46 @@ impl Shelves {
         Ok(decision.committed())
     }
 
-    /// The user behind each command; those who reserve are made where there is none.
-    fn customers(&self, batch: &Batch) -> Result<Vec<Option<User>>, StoreError> {
-        self.add_users(batch)?;
+    /// The user behind each command, as far as there is one.
+    fn customers(&self, batch: &Batch) -> Vec<Option<User>> {
         let users = self.users();
-        let customers =
-            batch.commands().iter().map(|command| users.find(command.customer()?).cloned());
-        Ok(customers.collect())
+        batch.commands().iter().map(|command| users.find(command.customer()?)).collect()
+    }
+
+    /// Makes users of the customers who reserve and are not known. They have no rows: those of
+    /// this drop are written behind its gate, where this runs.
+    fn add_users(&self, batch: &Batch, ledger: &mut Ledger) -> Result<(), StoreError> {
+        let reserves = |command: &Command| matches!(command, Command::Reserve { .. });
+        let mut asking = batch.commands().iter().zip(&ledger.customers);
+        if !asking.any(|(command, customer)| customer.is_none() && reserves(command)) {
+            return Ok(());
+        }
+        let mut users = self.users_mut();
+        let newcomer = |user| Customer { user, bought: Units::ZERO };
+        let used_up = || StoreError::unavailable("user ids used up");
+        // In the order of asking: of two spellings of a name the first one stays.
+        for (command, customer) in batch.commands().iter().zip(&mut ledger.customers) {
+            if customer.is_none() && reserves(command) {
+                let made = command.customer().and_then(|name| users.find_or_add(name));
+                *customer = Some(newcomer(made.ok_or_else(used_up)?));
+            }
+        }
+        // Commands of the same batch about those who were just made.
+        for (command, customer) in batch.commands().iter().zip(&mut ledger.customers) {
+            if customer.is_none() {
+                let made = command.customer().and_then(|name| users.find(name));
+                *customer = made.map(newcomer);
+            }
+        }
+        Ok(())
     }
 
     /// The users who are told of a new reservation, also of one that the same decision forgets
     /// again: their ids are known outside.
     fn users_of(&self, decision: &Decision) -> Vec<User> {
+        if !self.log.keeps() {
+            return Vec::new();
+        }
         let users = self.users();
         let ids = decision.outcomes().iter().filter_map(|outcome| match outcome {
             Outcome::Done(Effect::Reserved { reservation, extended: false }) => {
@@ -145,29 +180,6 @@ impl Shelves {
             _ => None,
         });
         ids.filter_map(|id| Some(User { id, username: users.name(id)?.clone() })).collect()
-    }
-
-    /// Makes users of the customers who reserve and are not known.
-    fn add_users(&self, batch: &Batch) -> Result<(), StoreError> {
-        // In the order of asking: of two spellings of a name the first one stays.
-        let unknown: Vec<&Username> = {
-            let users = self.users();
-            let reserving = batch.commands().iter().filter_map(|command| match command {
-                Command::Reserve { customer, .. } => Some(customer),
-                _ => None,
-            });
-            reserving.filter(|customer| users.find(customer).is_none()).collect()
-        };
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let mut users = self.users_mut();
-        for username in unknown {
-            users
-                .find_or_add(username)
-                .ok_or_else(|| StoreError::unavailable("user ids used up"))?;
-        }
-        Ok(())
     }
 
     pub(crate) fn delete_drop(&self, id: DropId, force: bool) -> Result<Deletion, StoreError> {
@@ -193,7 +205,7 @@ impl Shelves {
 
     pub(crate) fn delete_user(&self, username: &Username) -> Result<Deletion, StoreError> {
         let _alone = self.writing.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(user) = self.users().find(username).cloned() else {
+        let Some(user) = self.users().find(username) else {
             return Ok(Deletion::NotFound);
         };
         for shelf in self.all() {
@@ -265,7 +277,7 @@ impl Shelves {
             Scope::Drop(id) => self.shelf(*id).map_or_else(Vec::new, |shelf| {
                 let shelf = shelf.lock();
                 let newest = shelf.rows().rev().filter(|row| before(row) && wanted(&shelf, row));
-                newest.take(page.limit).copied().collect()
+                newest.take(page.limit).collect()
             }),
             Scope::Customer(username) => {
                 let Some(user_id) = self.users().find(username).map(|user| user.id) else {
@@ -327,7 +339,7 @@ impl Shelves {
 
     #[cfg(all(test, feature = "journal"))]
     pub(crate) fn user(&self, username: &Username) -> Option<User> {
-        self.users().find(username).cloned()
+        self.users().find(username)
     }
 
     fn users(&self) -> RwLockReadGuard<'_, Users> {

@@ -1,20 +1,38 @@
 //! Who has ever reserved.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 use drop_core::model::{User, UserId, Username};
+use hashbrown::HashTable;
+use rustc_hash::FxHashMap;
 
 /// Users by name and by id. Ids are given once and never again.
+///
+/// A name is kept once. The table of names has hashes and ids only, so that it grows without
+/// looking at a million names again; it is seeded, since names are chosen by strangers.
 #[derive(Debug, Default)]
 pub(crate) struct Users {
-    by_name: HashMap<Username, User>,
-    names: HashMap<UserId, Username>,
+    by_name: HashTable<Named>,
+    names: FxHashMap<UserId, Username>,
     last_id: i64,
+    seed: RandomState,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    hash: u64,
+    id: UserId,
 }
 
 impl Users {
-    pub(crate) fn find(&self, username: &Username) -> Option<&User> {
-        self.by_name.get(username)
+    pub(crate) fn find(&self, username: &Username) -> Option<User> {
+        self.find_hashed(self.seed.hash_one(username), username)
+    }
+
+    fn find_hashed(&self, hash: u64, username: &Username) -> Option<User> {
+        let is_it = |named: &Named| self.names.get(&named.id) == Some(username);
+        let id = self.by_name.find(hash, is_it)?.id;
+        Some(User { id, username: self.names.get(&id)?.clone() })
     }
 
     pub(crate) fn name(&self, id: UserId) -> Option<&Username> {
@@ -23,24 +41,35 @@ impl Users {
 
     /// The user of that name, made if there is none. `None` once all ids are used up.
     pub(crate) fn find_or_add(&mut self, username: &Username) -> Option<User> {
-        if let Some(user) = self.by_name.get(username) {
-            return Some(user.clone());
+        let hash = self.seed.hash_one(username);
+        if let Some(user) = self.find_hashed(hash, username) {
+            return Some(user);
         }
         let id = UserId::new(self.last_id.checked_add(1)?).ok()?;
         let user = User { id, username: username.clone() };
-        self.restore(user.clone());
+        self.add(hash, user.clone());
         Some(user)
     }
 
-    /// Takes over a user as it was kept.
-    pub(crate) fn restore(&mut self, user: User) {
+    fn add(&mut self, hash: u64, user: User) {
         self.last_id = self.last_id.max(user.id.get());
-        self.names.insert(user.id, user.username.clone());
-        self.by_name.insert(user.username.clone(), user);
+        self.by_name.insert_unique(hash, Named { hash, id: user.id }, |named| named.hash);
+        self.names.insert(user.id, user.username);
+    }
+
+    /// Takes over a user as it was kept, which may be in several places.
+    #[cfg(feature = "journal")]
+    pub(crate) fn restore(&mut self, user: User) {
+        if !self.names.contains_key(&user.id) {
+            self.add(self.seed.hash_one(&user.username), user);
+        }
     }
 
     pub(crate) fn remove(&mut self, user: &User) {
-        self.by_name.remove(&user.username);
+        let hash = self.seed.hash_one(&user.username);
+        if let Ok(entry) = self.by_name.find_entry(hash, |named| named.id == user.id) {
+            entry.remove();
+        }
         self.names.remove(&user.id);
     }
 

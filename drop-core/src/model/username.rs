@@ -23,6 +23,9 @@ pub struct InvalidUsername;
 pub struct Username(Arc<str>);
 
 impl Username {
+    /// The longest, in characters, which are bytes.
+    pub const MAX_CHARS: usize = 50;
+
     /// Trims and checks `text`. This is the only place with the rule.
     ///
     /// # Errors
@@ -30,7 +33,7 @@ impl Username {
     pub fn new(text: &str) -> Result<Self, InvalidUsername> {
         let text = text.trim();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if (3..=50).contains(&text.len()) && text.bytes().all(allowed) {
+        if (3..=Self::MAX_CHARS).contains(&text.len()) && text.bytes().all(allowed) {
             Ok(Self(text.into()))
         } else {
             Err(InvalidUsername)
@@ -74,8 +77,12 @@ impl Ord for Username {
 
 impl Hash for Username {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for byte in self.0.bytes() {
-            state.write_u8(byte.to_ascii_lowercase());
+        // In one piece: a hasher takes many bytes at once faster than one after the other.
+        let mut key = [0; Self::MAX_CHARS];
+        if let Some(key) = key.get_mut(..self.0.len()) {
+            key.copy_from_slice(self.0.as_bytes());
+            key.make_ascii_lowercase();
+            state.write(key);
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    DropId, DropTerms, NewDrop, Purchase, Purchaser, Reservation, Revision, Stock, Timestamp,
-    UserId, VariantStock,
+    DropId, DropTerms, NewDrop, Purchase, Purchaser, Reservation, Revision, Status, Stock,
+    Timestamp, UserId, VariantStock,
 };
 
 /// One committed change of a drop: what a store writes, what the feed keeps, what watchers
@@ -90,7 +90,16 @@ impl Change {
     /// The deadlines of the holds it took or extended, each once.
     #[must_use]
     pub fn deadlines(&self) -> BTreeSet<Timestamp> {
-        let holds = self.reservations().filter_map(|row| row.into_hold());
-        holds.map(|hold| hold.expires_at()).collect()
+        let active = self.reservations().filter(|row| row.status() == Status::Active);
+        let mut deadlines = BTreeSet::new();
+        let mut last = None;
+        // The holds of a batch mostly have one deadline.
+        for deadline in active.map(Reservation::expires_at) {
+            if last != Some(deadline) {
+                last = Some(deadline);
+                deadlines.insert(deadline);
+            }
+        }
+        deadlines
     }
 }

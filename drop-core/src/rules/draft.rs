@@ -1,7 +1,8 @@
 //! A decision in the making: the ledger as it would stand after the commands so far.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::model::{
     Claim, DropSnapshot, Hold, Purchaser, Reservation, ReservationId, Stock, Timestamp, Units,
@@ -19,7 +20,8 @@ pub(super) struct Draft {
     variants_before: Vec<VariantStock>,
     next_number_before: u32,
     roster: Roster,
-    bought: HashMap<UserId, Units>,
+    /// Those of the customers who had bought something, and who buy in this decision.
+    bought: FxHashMap<UserId, Units>,
     purchasers: Vec<Purchaser>,
     forgotten: Vec<UserId>,
     amended: bool,
@@ -48,7 +50,7 @@ impl Draft {
             variants_before: ledger.variants.clone(),
             next_number_before: ledger.next_number,
             roster: Roster::load(loaded, batch.commands().len())?,
-            bought: HashMap::new(),
+            bought: FxHashMap::default(),
             purchasers: Vec::new(),
             forgotten: Vec::new(),
             amended: false,
@@ -56,7 +58,9 @@ impl Draft {
             ledger,
         };
         for Customer { user, bought } in draft.ledger.customers.iter().flatten() {
-            draft.bought.insert(user.id, *bought);
+            if !bought.is_zero() {
+                draft.bought.insert(user.id, *bought);
+            }
         }
         Ok(draft)
     }
@@ -268,7 +272,7 @@ impl Draft {
         let moved = self.ledger.variants != self.variants_before;
         let Written { updated, inserted, removed } = self.roster.written();
         // Of whom nothing was stored, nothing goes: who reserved in this batch is not named.
-        self.forgotten.retain(|user| removed.contains(user));
+        self.forgotten.retain(|user| removed.binary_search(user).is_ok());
         // A number that a caller was told is used up, even where its row is forgotten at once.
         let numbered = self.ledger.next_number != self.next_number_before;
         let removes = !self.forgotten.is_empty();

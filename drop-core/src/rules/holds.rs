@@ -1,9 +1,12 @@
 //! The active holds of one drop, found by number, by holder and by deadline.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
-use crate::model::{Hold, Reservation, ReservationId, Timestamp, UserId};
+use rustc_hash::FxHashMap;
 
+use crate::model::{Hold, Reservation, ReservationId, Timestamp, Units, UserId, VariantNo};
+
+use super::slots::Slots;
 use super::{Change, Command, Corruption, Ledger};
 
 /// All active holds of a drop, kept up to date by its changes.
@@ -12,12 +15,22 @@ use super::{Change, Command, Corruption, Ledger};
 /// what a number stands for while it is active. Kept in memory by a store that loads nothing
 /// under the lock, whether it is the data itself or trusted by the drop's revision.
 ///
-/// About 150 bytes a hold.
+/// About 100 bytes a hold: the holds of a batch have one deadline, which is kept once.
 #[derive(Clone, Debug, Default)]
 pub struct Holds {
-    by_number: HashMap<u32, Hold>,
-    of_user: HashMap<UserId, u32>,
-    deadlines: BTreeSet<(Timestamp, u32)>,
+    by_number: Slots<Hold>,
+    of_user: FxHashMap<UserId, u32>,
+    deadlines: BTreeMap<(Timestamp, VariantNo), Together>,
+}
+
+/// Holds of one variant with one deadline.
+#[derive(Clone, Debug, Default)]
+struct Together {
+    /// Their numbers, and those of holds that have ended or moved on since: these go when the
+    /// last one has.
+    numbers: Vec<u32>,
+    active: usize,
+    units: Units,
 }
 
 /// The rows of a [`Ledger`] as far as they are active holds.
@@ -34,20 +47,20 @@ pub struct ActiveRows {
 impl Holds {
     /// How many.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.by_number.len()
     }
 
     /// Whether nobody holds anything.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_number.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The hold of that number within the drop.
     #[must_use]
     pub fn get(&self, number: u32) -> Option<Hold> {
-        self.by_number.get(&number).copied()
+        self.by_number.get(number).copied()
     }
 
     /// What a user holds.
@@ -58,14 +71,24 @@ impl Holds {
 
     /// The holds whose deadline has come, oldest first.
     pub fn lapsed(&self, as_of: Timestamp) -> impl Iterator<Item = Hold> {
-        let due = self.deadlines.range(..=(as_of, u32::MAX));
-        due.filter_map(|(_, number)| self.get(*number))
+        let due = self.deadlines.range(..=(as_of, VariantNo::new(u16::MAX)));
+        due.flat_map(|((deadline, _), together)| {
+            let holds = together.numbers.iter().filter_map(|number| self.get(*number));
+            holds.filter(move |hold| hold.expires_at() == *deadline)
+        })
+    }
+
+    /// The units of the holds whose deadline has come, by variant: without looking at the holds
+    /// one by one, as a reader does who wants to know what is available.
+    pub fn lapsed_units(&self, as_of: Timestamp) -> impl Iterator<Item = (VariantNo, Units)> {
+        let due = self.deadlines.range(..=(as_of, VariantNo::new(u16::MAX)));
+        due.map(|((_, variant), together)| (*variant, together.units))
     }
 
     /// The deadline that comes first.
     #[must_use]
     pub fn earliest_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        self.deadlines.first_key_value().map(|((deadline, _), _)| *deadline)
     }
 
     /// What commands need of the active holds; `customers` are the users of the commands that
@@ -97,7 +120,7 @@ impl Holds {
     /// [`Corruption::TwoHolds`] where it leaves a user with two.
     pub fn follow(&mut self, change: &Change) -> Result<(), Corruption> {
         for user_id in &change.forgotten {
-            self.remove_of(*user_id);
+            self.forget(*user_id);
         }
         change.reservations().try_for_each(|row| self.put(*row))
     }
@@ -109,32 +132,59 @@ impl Holds {
     pub fn put(&mut self, reservation: Reservation) -> Result<(), Corruption> {
         let number = reservation.id().number();
         let user_id = reservation.claim().user_id;
-        let before = match reservation.into_hold() {
-            Some(hold) => self.by_number.insert(number, hold),
-            None => self.by_number.remove(&number),
-        };
-        if let Some(before) = before {
-            self.deadlines.remove(&(before.expires_at(), number));
-        }
-        if let Some(hold) = reservation.into_hold() {
-            self.deadlines.insert((hold.expires_at(), number));
-            if let Some(other) = self.of_user.insert(user_id, number)
-                && other != number
-                && let Some(other) = self.get(other)
-            {
-                return Err(Corruption::TwoHolds(other.claim().id, reservation.id()));
+        let Some(hold) = reservation.into_hold() else {
+            if let Some(before) = self.by_number.remove(number) {
+                self.part(&before);
             }
-        } else if self.of_user.get(&user_id) == Some(&number) {
-            self.of_user.remove(&user_id);
+            if self.of_user.get(&user_id) == Some(&number) {
+                self.of_user.remove(&user_id);
+            }
+            return Ok(());
+        };
+        match self.by_number.insert(number, hold) {
+            Some(before) if before.expires_at() == hold.expires_at() => {}
+            Some(before) => {
+                self.part(&before);
+                self.join(&hold);
+            }
+            None => self.join(&hold),
         }
-        Ok(())
+        match self.of_user.insert(user_id, number) {
+            Some(other) if other != number => match self.get(other) {
+                Some(other) => Err(Corruption::TwoHolds(other.claim().id, reservation.id())),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
     }
 
-    fn remove_of(&mut self, user_id: UserId) {
+    /// Takes away what a user holds, as the user's rows are removed.
+    pub fn forget(&mut self, user_id: UserId) {
         if let Some(number) = self.of_user.remove(&user_id)
-            && let Some(hold) = self.by_number.remove(&number)
+            && let Some(hold) = self.by_number.remove(number)
         {
-            self.deadlines.remove(&(hold.expires_at(), number));
+            self.part(&hold);
+        }
+    }
+
+    /// Puts a hold beside those that end with it.
+    fn join(&mut self, hold: &Hold) {
+        let claim = hold.claim();
+        let together = self.deadlines.entry((hold.expires_at(), claim.variant)).or_default();
+        together.numbers.push(claim.id.number());
+        together.active = together.active.saturating_add(1);
+        together.units = together.units.saturating_add(claim.quantity);
+    }
+
+    /// Takes a hold away from those that end with it.
+    fn part(&mut self, hold: &Hold) {
+        let claim = hold.claim();
+        let key = (hold.expires_at(), claim.variant);
+        let Some(together) = self.deadlines.get_mut(&key) else { return };
+        together.active = together.active.saturating_sub(1);
+        together.units = together.units.saturating_sub(claim.quantity);
+        if together.active == 0 {
+            self.deadlines.remove(&key);
         }
     }
 }
@@ -195,7 +245,7 @@ mod tests {
         holds.put(hold(5, 12, 70).into()).unwrap();
         holds.put(taken[1].release(at(60))).unwrap();
         assert_eq!(numbers(&holds), [4, 5], "an older row does not end a newer hold");
-        holds.remove_of(UserId::new(14).unwrap());
+        holds.forget(UserId::new(14).unwrap());
         assert_eq!(numbers(&holds), [5]);
     }
 

@@ -14,6 +14,7 @@ mod holds;
 mod ledger;
 mod rejection;
 mod roster;
+mod slots;
 
 pub use amendment::Amendment;
 pub use applied::{Applied, Effect, Outcome};
@@ -24,3 +25,4 @@ pub use decide::{Decision, decide};
 pub use holds::{ActiveRows, Holds};
 pub use ledger::{Customer, Ledger};
 pub use rejection::{Corruption, Rejection};
+pub use slots::Slots;

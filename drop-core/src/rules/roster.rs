@@ -1,6 +1,6 @@
 //! The reservations of a draft, found by number and by holder.
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::FxHashMap;
 
 use crate::model::{Hold, Reservation, ReservationId, UserId};
 
@@ -9,18 +9,21 @@ use super::Corruption;
 #[derive(Debug)]
 struct Row {
     reservation: Reservation,
-    /// Whether it was there before this decision.
-    existed: bool,
     changed: bool,
     forgotten: bool,
 }
 
 /// The rows of a decision in the making, as they would stand after the commands so far.
+///
+/// One flat list: those that were loaded by rising number, and behind them those that this
+/// decision takes, whose numbers follow each other. So a number is found without a table of
+/// numbers, and what is written comes out in order.
 #[derive(Debug)]
 pub(super) struct Roster {
     rows: Vec<Row>,
-    by_id: HashMap<ReservationId, usize>,
-    active: HashMap<UserId, usize>,
+    /// How many of them were there before this decision.
+    loaded: usize,
+    active: FxHashMap<UserId, usize>,
 }
 
 /// What a decision writes of a roster.
@@ -29,29 +32,30 @@ pub(super) struct Written {
     pub(super) updated: Vec<Reservation>,
     pub(super) inserted: Vec<Reservation>,
     /// Whose rows that were there before are to be removed.
-    pub(super) removed: HashSet<UserId>,
+    pub(super) removed: Vec<UserId>,
 }
 
 impl Roster {
     /// A roster of the rows loaded, with room for so many more.
-    pub(super) fn load(loaded: Vec<Reservation>, more: usize) -> Result<Self, Corruption> {
+    pub(super) fn load(mut loaded: Vec<Reservation>, more: usize) -> Result<Self, Corruption> {
+        // A change says the same in whatever order a store loads its rows.
+        loaded.sort_unstable_by_key(Reservation::id);
+        loaded.dedup_by_key(|reservation| reservation.id());
         let room = loaded.len().saturating_add(more);
         let mut roster = Self {
             rows: Vec::with_capacity(room),
-            by_id: HashMap::with_capacity(room),
-            active: HashMap::with_capacity(room),
+            loaded: loaded.len(),
+            active: FxHashMap::with_capacity_and_hasher(room, Default::default()),
         };
         for reservation in loaded {
-            if !roster.by_id.contains_key(&reservation.id()) {
-                roster.add(reservation, true)?;
-            }
+            roster.add(reservation, false)?;
         }
         Ok(roster)
     }
 
-    /// Adds a reservation that this decision takes.
+    /// Adds a reservation that this decision takes; its number is the next after the last one's.
     pub(super) fn insert(&mut self, reservation: Reservation) -> Result<(), Corruption> {
-        self.add(reservation, false)
+        self.add(reservation, true)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -59,8 +63,21 @@ impl Roster {
     }
 
     pub(super) fn find(&self, id: ReservationId) -> Option<(usize, Reservation)> {
-        let index = self.by_id.get(&id).copied()?;
-        Some((index, self.rows.get(index)?.reservation))
+        let index = self.position(id)?;
+        let row = self.rows.get(index).filter(|row| row.reservation.id() == id)?;
+        (!row.forgotten).then_some((index, row.reservation))
+    }
+
+    /// Where the row of that number is, if anywhere.
+    fn position(&self, id: ReservationId) -> Option<usize> {
+        let (loaded, taken) = self.rows.split_at_checked(self.loaded)?;
+        match taken.first().map(|first| first.reservation.id()) {
+            Some(first) if first <= id => {
+                let beyond = usize::try_from(id.number().checked_sub(first.number())?).ok()?;
+                self.loaded.checked_add(beyond)
+            }
+            _ => loaded.binary_search_by_key(&id, |row| row.reservation.id()).ok(),
+        }
     }
 
     /// The row of a user's active hold.
@@ -89,7 +106,6 @@ impl Roster {
         for row in &mut self.rows {
             if row.reservation.claim().user_id == user_id && !row.forgotten {
                 row.forgotten = true;
-                self.by_id.remove(&row.reservation.id());
                 gone.push(row.reservation);
             }
         }
@@ -98,22 +114,15 @@ impl Roster {
     }
 
     pub(super) fn written(&self) -> Written {
-        let removed = self.rows.iter().filter(|row| row.forgotten && row.existed);
-        let mut written = Written {
-            updated: Vec::new(),
-            inserted: Vec::new(),
-            removed: removed.map(|row| row.reservation.claim().user_id).collect(),
-        };
-        for row in self.rows.iter().filter(|row| row.changed && !row.forgotten) {
-            let rows = if row.existed { &mut written.updated } else { &mut written.inserted };
-            rows.push(row.reservation);
-        }
-        // A change says the same in whatever order a store loads its rows.
-        written.updated.sort_unstable_by_key(Reservation::id);
-        written
+        let (loaded, taken) = self.rows.split_at_checked(self.loaded).unwrap_or_default();
+        let removed = loaded.iter().filter(|row| row.forgotten);
+        let mut removed: Vec<_> = removed.map(|row| row.reservation.claim().user_id).collect();
+        removed.sort_unstable();
+        removed.dedup();
+        Written { updated: changed(loaded), inserted: changed(taken), removed }
     }
 
-    fn add(&mut self, reservation: Reservation, existed: bool) -> Result<(), Corruption> {
+    fn add(&mut self, reservation: Reservation, changed: bool) -> Result<(), Corruption> {
         let index = self.rows.len();
         let user_id = reservation.claim().user_id;
         if reservation.into_hold().is_some()
@@ -122,8 +131,15 @@ impl Roster {
         {
             return Err(Corruption::TwoHolds(other.reservation.id(), reservation.id()));
         }
-        self.by_id.insert(reservation.id(), index);
-        self.rows.push(Row { reservation, existed, changed: !existed, forgotten: false });
+        self.rows.push(Row { reservation, changed, forgotten: false });
         Ok(())
     }
+}
+
+/// The rows to write, in one piece of memory of just their size: a change is kept for long.
+fn changed(rows: &[Row]) -> Vec<Reservation> {
+    let changed = || rows.iter().filter(|row| row.changed && !row.forgotten);
+    let mut reservations = Vec::with_capacity(changed().count());
+    reservations.extend(changed().map(|row| row.reservation));
+    reservations
 }

@@ -1,7 +1,9 @@
 //! Which change of each drop is told next.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::PoisonError;
+
+use rustc_hash::FxHashMap;
 
 use crate::model::{DropId, Revision};
 use crate::sync::{Mutex, MutexGuard};
@@ -28,7 +30,7 @@ pub(super) struct Heads {
 
 #[derive(Debug)]
 struct State {
-    heads: HashMap<DropId, Head>,
+    heads: FxHashMap<DropId, Head>,
     /// The drops in `heads` that were deleted, the latest last.
     deleted: VecDeque<DropId>,
     /// Every drop that there was is in `heads`: one that is not is new, from its first change on.
@@ -52,7 +54,7 @@ impl Heads {
     const DELETIONS: usize = 1024;
 
     pub(super) fn new() -> Self {
-        let state = State { heads: HashMap::new(), deleted: VecDeque::new(), met: false };
+        let state = State { heads: FxHashMap::default(), deleted: VecDeque::new(), met: false };
         Self { state: Mutex::new(state) }
     }
 

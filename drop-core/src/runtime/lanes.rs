@@ -1,7 +1,8 @@
 //! The lanes of all drops that somebody waits for.
 
-use std::collections::HashMap;
 use std::sync::PoisonError;
+
+use rustc_hash::FxHashMap;
 
 use crate::error::StoreError;
 use crate::model::DropId;
@@ -24,8 +25,8 @@ pub(super) struct Lanes<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    lanes: HashMap<DropId, SharedLane<T>>,
-    stopped: HashMap<DropId, StoreError>,
+    lanes: FxHashMap<DropId, SharedLane<T>>,
+    stopped: FxHashMap<DropId, StoreError>,
 }
 
 impl<T> State<T> {
@@ -36,7 +37,7 @@ impl<T> State<T> {
 
 impl<T> Lanes<T> {
     pub(super) fn new() -> Self {
-        let state = State { lanes: HashMap::new(), stopped: HashMap::new() };
+        let state = State { lanes: FxHashMap::default(), stopped: FxHashMap::default() };
         Self { state: Mutex::new(state) }
     }
 

@@ -128,7 +128,13 @@ struct Drain {
 impl Drain {
     async fn run(mut self) {
         while let Some(requests) = self.lane.take(self.writer.limits.batch) {
+            let in_company = requests.len() > 1;
             self.apply(requests).await;
+            // Those who were answered have their turn before the next batch is taken: who asks
+            // again at once is in it. Otherwise two threads chase each other with batches of a few.
+            if in_company {
+                tokio::task::yield_now().await;
+            }
         }
         self.finished = true;
     }
@@ -188,7 +194,9 @@ impl Drain {
             // A caller who has gone does not hear the answer; the commit stands.
             let _ = reply.send(answer);
         }
-        self.lane.put_back(deferred);
+        if !deferred.is_empty() {
+            self.lane.put_back(deferred);
+        }
     }
 }
 

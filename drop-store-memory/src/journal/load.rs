@@ -20,8 +20,8 @@ use crate::shelves::Drops;
 use crate::users::Users;
 
 use super::tables::{
-    CHANGES, FORMAT, HEADS, HeadRecord, LAST_DROP, LAST_USER, META, PRESENT_FORMAT, RESERVATIONS,
-    TERMS, TermsRecord, USERS, decode,
+    CHANGES, CHUNKS, CROWDS, FORMAT, FORMER_FORMAT, HEADS, HeadRecord, LAST_DROP, LAST_USER, META,
+    PRESENT_FORMAT, RESERVATIONS, TERMS, TermsRecord, USERS, decode,
 };
 
 /// What a database held.
@@ -29,6 +29,8 @@ use super::tables::{
 pub(super) struct Loaded {
     pub(super) users: Users,
     pub(super) drops: Drops,
+    /// Whether it is of the former format.
+    pub(super) is_former: bool,
 }
 
 /// Why it was not taken.
@@ -73,40 +75,52 @@ fn contradiction(finding: impl std::fmt::Display) -> LoadError {
 /// Reads all tables.
 pub(super) fn load(database: &Database) -> Result<Loaded, LoadError> {
     let transaction = database.begin_read()?;
-    match meta(&transaction, FORMAT)? {
-        PRESENT_FORMAT => {}
+    let is_former = match meta(&transaction, FORMAT)? {
+        PRESENT_FORMAT => false,
+        FORMER_FORMAT => true,
         other => return Err(LoadError::Format(other)),
-    }
-    let users = load_users(&transaction)?;
+    };
+    let users = load_users(&transaction, is_former)?;
     let last_id = i64::try_from(meta(&transaction, LAST_DROP)?).map_err(contradiction)?;
     let mut drops = Drops { last_id, ..Drops::default() };
     let heads = transaction.open_table(HEADS)?;
-    let mut rows: usize = 0;
+    let mut entries: u64 = 0;
     for entry in transaction.open_table(TERMS)?.iter()? {
         let (id, terms) = entry?;
         let id = DropId::new(id.value()).map_err(contradiction)?;
         let terms: TermsRecord = decode(terms.value())?;
         let head =
             heads.get(id.get())?.ok_or_else(|| contradiction(format!("drop {id} has no head")))?;
-        let shelf = load_shelf(&transaction, id, terms, decode(head.value())?)?;
+        let head = decode(head.value())?;
+        let (rows, read) = load_rows(&transaction, id, &head, is_former)?;
+        entries = entries.saturating_add(read);
+        let shelf = load_shelf(&transaction, id, terms, head, rows)?;
         check(&shelf, &users)?;
-        rows = rows.saturating_add(shelf.rows().count());
         drops.shelves.insert(id, SharedShelf::new(shelf));
     }
-    let kept =
-        usize::try_from(transaction.open_table(RESERVATIONS)?.len()?).map_err(contradiction)?;
-    if kept != rows {
-        return Err(contradiction(format!("{kept} reservations, {rows} of them in drops")));
+    let mut kept = transaction.open_table(RESERVATIONS)?.len()?;
+    if !is_former {
+        kept = kept.saturating_add(transaction.open_table(CHUNKS)?.len()?);
     }
-    Ok(Loaded { users, drops })
+    if kept != entries {
+        return Err(contradiction(format!("{kept} entries of rows, {entries} of them in drops")));
+    }
+    Ok(Loaded { users, drops, is_former })
 }
 
 fn meta(transaction: &ReadTransaction, key: &str) -> Result<u64, LoadError> {
     Ok(transaction.open_table(META)?.get(key)?.map_or(0, |value| value.value()))
 }
 
-fn load_users(transaction: &ReadTransaction) -> Result<Users, LoadError> {
+fn load_users(transaction: &ReadTransaction, is_former: bool) -> Result<Users, LoadError> {
     let mut users = Users::default();
+    if !is_former {
+        for entry in transaction.open_table(CROWDS)?.iter()? {
+            for user in decode::<Vec<User>>(entry?.1.value())? {
+                users.restore(user);
+            }
+        }
+    }
     for entry in transaction.open_table(USERS)?.iter()? {
         let (id, username) = entry?;
         let id = UserId::new(id.value()).map_err(contradiction)?;
@@ -117,11 +131,57 @@ fn load_users(transaction: &ReadTransaction) -> Result<Users, LoadError> {
     Ok(users)
 }
 
+/// A drop's rows, and of how many entries they are. A number may be there twice: the later is
+/// its present state.
+fn load_rows(
+    transaction: &ReadTransaction,
+    id: DropId,
+    head: &HeadRecord,
+    is_former: bool,
+) -> Result<(Vec<Reservation>, u64), LoadError> {
+    let ids = id.get() << 29..id.get().saturating_add(1) << 29;
+    let mut rows: Vec<Reservation> = Vec::new();
+    let mut entries: u64 = 0;
+    if !is_former {
+        for entry in transaction.open_table(CHUNKS)?.range(ids.clone())? {
+            let (key, chunk) = entry?;
+            entries = entries.saturating_add(1);
+            for row in decode::<Vec<Reservation>>(chunk.value())? {
+                let is_next = rows.last().is_none_or(|last| last.id() < row.id());
+                if !is_next || row.id().get() < key.value() || row.id().drop_id() != id {
+                    return Err(contradiction(format!("reservation {} is out of place", row.id())));
+                }
+                rows.push(row);
+            }
+        }
+    }
+    for entry in transaction.open_table(RESERVATIONS)?.range(ids)? {
+        let (key, row) = entry?;
+        entries = entries.saturating_add(1);
+        let row: Reservation = decode(row.value())?;
+        if ReservationId::from_i64(key.value()) != Ok(row.id()) {
+            return Err(contradiction(format!(
+                "reservation {} under number {}",
+                row.id(),
+                key.value()
+            )));
+        }
+        rows.push(row);
+    }
+    match rows.iter().find(|row| row.id().number() >= head.next_number) {
+        Some(row) => {
+            Err(contradiction(format!("reservation {} is beyond the drop's numbers", row.id())))
+        }
+        None => Ok((rows, entries)),
+    }
+}
+
 fn load_shelf(
     transaction: &ReadTransaction,
     id: DropId,
     terms: TermsRecord,
     head: HeadRecord,
+    rows: Vec<Reservation>,
 ) -> Result<Shelf, LoadError> {
     let state = Arc::new(Change {
         drop_id: id,
@@ -138,26 +198,6 @@ fn load_shelf(
         moved: false,
         sold_out: false,
     });
-    let mut rows = Vec::new();
-    let last = id.get().saturating_add(1) << 29;
-    for entry in transaction.open_table(RESERVATIONS)?.range(id.get() << 29..last)? {
-        let (key, row) = entry?;
-        let row: Reservation = decode(row.value())?;
-        if ReservationId::from_i64(key.value()) != Ok(row.id()) {
-            return Err(contradiction(format!(
-                "reservation {} under number {}",
-                row.id(),
-                key.value()
-            )));
-        }
-        if row.id().number() >= state.next_number {
-            return Err(contradiction(format!(
-                "reservation {} is beyond the drop's numbers",
-                row.id()
-            )));
-        }
-        rows.push(row);
-    }
     let mut changes = VecDeque::new();
     let mut expected: Option<Revision> = None;
     for entry in transaction.open_table(CHANGES)?.range((id.get(), 0)..=(id.get(), u64::MAX))? {

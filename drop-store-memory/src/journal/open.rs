@@ -10,7 +10,9 @@ use super::error::OpenError;
 use super::load::LoadError;
 use super::medium::Medium;
 use super::resync::{Resync, Syncs};
-use super::tables::{CHANGES, FORMAT, HEADS, META, PRESENT_FORMAT, RESERVATIONS, TERMS, USERS};
+use super::tables::{
+    CHANGES, CHUNKS, CROWDS, FORMAT, HEADS, META, PRESENT_FORMAT, RESERVATIONS, TERMS, USERS,
+};
 
 /// The database's name in its directory.
 const FILE: &str = "drop.redb";
@@ -96,6 +98,18 @@ pub(super) fn fill(database: &Database) -> Result<(), EngineError> {
     transaction.open_table(RESERVATIONS)?;
     transaction.open_table(CHANGES)?;
     transaction.open_table(USERS)?;
+    transaction.open_table(CHUNKS)?;
+    transaction.open_table(CROWDS)?;
+    Ok(transaction.commit()?)
+}
+
+/// Makes a database of the former format one of this format. An older version refuses it from
+/// then on, as it must: it would not find the rows of batches.
+pub(super) fn upgrade(database: &Database) -> Result<(), EngineError> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(META)?.insert(FORMAT, PRESENT_FORMAT)?;
+    transaction.open_table(CHUNKS)?;
+    transaction.open_table(CROWDS)?;
     Ok(transaction.commit()?)
 }
 

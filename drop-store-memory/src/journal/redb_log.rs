@@ -8,18 +8,19 @@ use drop_core::StoreError;
 use drop_core::model::{DropId, Reservation, ReservationId, Revision, User, UserId};
 use drop_core::rules::Change;
 use redb::{Database, ReadableTable, WriteTransaction};
+use serde::de::DeserializeOwned;
 
 use crate::log::{Head, Lead, Log};
 
 use super::compare::{Doubt, compare};
 use super::load::{LoadError, Loaded, load};
 use super::medium::Medium;
-use super::open::{guarded, open_engine};
+use super::open::{guarded, open_engine, upgrade};
 use super::pause::Pause;
 use super::resync::Syncs;
 use super::tables::{
-    CHANGES, HEADS, HeadRecord, LAST_DROP, LAST_USER, META, RESERVATIONS, TERMS, TermsRecord,
-    USERS, decode, encode,
+    CHANGES, CHUNKS, CROWDS, HEADS, HeadRecord, LAST_DROP, LAST_USER, META, RESERVATIONS, TERMS,
+    TermsRecord, USERS, decode, encode,
 };
 
 /// Writes each commit to the database file, synced before it returns.
@@ -62,6 +63,9 @@ impl RedbLog {
         let (database, loaded) = guarded(|| {
             let database = open_engine(medium.as_ref(), &syncs)?;
             let loaded = load(&database)?;
+            if loaded.is_former {
+                upgrade(&database)?;
+            }
             Ok((database, loaded))
         })?;
         let database = Mutex::new(Some(database));
@@ -176,6 +180,10 @@ impl Log for RedbLog {
         }
     }
 
+    fn keeps(&self) -> bool {
+        true
+    }
+
     fn changed(&self, change: &Change, users: &[User]) -> Result<(), StoreError> {
         let doubt = || Doubt::Change(Box::new(change.clone()));
         self.transact(doubt, |transaction| write_change(transaction, change, users))
@@ -188,6 +196,7 @@ impl Log for RedbLog {
                 transaction.open_table(TERMS)?.remove(id.get())?;
                 transaction.open_table(HEADS)?.remove(id.get())?;
                 transaction.open_table(RESERVATIONS)?.retain_in(numbers(id), |_, _| false)?;
+                transaction.open_table(CHUNKS)?.retain_in(numbers(id), |_, _| false)?;
                 let revisions = (id.get(), 0)..=(id.get(), u64::MAX);
                 transaction.open_table(CHANGES)?.retain_in(revisions, |_, _| false)?;
                 Ok(())
@@ -196,13 +205,7 @@ impl Log for RedbLog {
     }
 
     fn user_deleted(&self, id: UserId) -> Result<(), StoreError> {
-        self.transact(
-            || Doubt::Harmless,
-            |transaction| {
-                transaction.open_table(USERS)?.remove(id.get())?;
-                Ok(())
-            },
-        )
+        self.transact(|| Doubt::Harmless, |transaction| forget_user(transaction, id))
     }
 
     fn trimmed(&self, id: DropId, upto: Revision) -> Result<(), StoreError> {
@@ -248,16 +251,26 @@ fn write_change(
         forget(transaction, id, &change.forgotten)?;
     }
     if !users.is_empty() {
-        let mut table = transaction.open_table(USERS)?;
-        for user in users {
-            table.insert(user.id.get(), user.username.as_str())?;
+        if let [user] = users {
+            transaction.open_table(USERS)?.insert(user.id.get(), user.username.as_str())?;
+        } else {
+            let revision = (id.get(), change.revision.get());
+            transaction.open_table(CROWDS)?.insert(revision, encode(&users)?.as_slice())?;
         }
         let last = users.iter().map(|user| user.id.get()).max().unwrap_or(0);
         raise(transaction, LAST_USER, last)?;
     }
     let mut table = transaction.open_table(RESERVATIONS)?;
-    for row in change.reservations() {
+    let (together, alone) = match change.inserted.as_slice() {
+        [only] => (None, Some(only)),
+        rows => (rows.first(), None),
+    };
+    for row in change.updated.iter().chain(alone) {
         table.insert(row.id().get(), encode(row)?.as_slice())?;
+    }
+    if let Some(first) = together {
+        let rows = encode(&change.inserted)?;
+        transaction.open_table(CHUNKS)?.insert(first.id().get(), rows.as_slice())?;
     }
     let head = HeadRecord {
         revision: change.revision,
@@ -282,7 +295,55 @@ fn forget(transaction: &WriteTransaction, id: DropId, users: &[UserId]) -> Resul
             true
         }
     })?;
-    unreadable.map_or(Ok(()), Err)
+    unreadable.map_or(Ok(()), Err)?;
+    let mut chunks = transaction.open_table(CHUNKS)?;
+    let mut thinner = Vec::new();
+    for entry in chunks.range(numbers(id))? {
+        let (key, rows) = entry?;
+        let stays = |row: &Reservation| !users.contains(&row.claim().user_id);
+        if let Some(rows) = thinned(rows.value(), stays)? {
+            thinner.push((key.value(), rows));
+        }
+    }
+    for (key, rows) in thinner {
+        if rows.is_empty() {
+            chunks.remove(key)?;
+        } else {
+            chunks.insert(key, encode(&rows)?.as_slice())?;
+        }
+    }
+    Ok(())
+}
+
+fn forget_user(transaction: &WriteTransaction, id: UserId) -> Result<(), redb::Error> {
+    transaction.open_table(USERS)?.remove(id.get())?;
+    let mut crowds = transaction.open_table(CROWDS)?;
+    let mut thinner = Vec::new();
+    for entry in crowds.iter()? {
+        let (key, users) = entry?;
+        if let Some(users) = thinned(users.value(), |user: &User| user.id != id)? {
+            thinner.push((key.value(), users));
+        }
+    }
+    for (key, users) in thinner {
+        if users.is_empty() {
+            crowds.remove(key)?;
+        } else {
+            crowds.insert(key, encode(&users)?.as_slice())?;
+        }
+    }
+    Ok(())
+}
+
+/// What is left of a list, where something has to go.
+fn thinned<T: DeserializeOwned>(
+    list: &[u8],
+    stays: impl Fn(&T) -> bool,
+) -> Result<Option<Vec<T>>, redb::Error> {
+    let mut items: Vec<T> = decode(list)?;
+    let before = items.len();
+    items.retain(stays);
+    Ok((items.len() < before).then_some(items))
 }
 
 fn raise(transaction: &WriteTransaction, key: &str, value: i64) -> Result<(), redb::Error> {

@@ -13,8 +13,10 @@ pub(super) const FORMAT: &str = "format";
 pub(super) const LAST_DROP: &str = "last_drop";
 /// The highest user id ever given to a user with a reservation, in [`META`].
 pub(super) const LAST_USER: &str = "last_user";
-/// The format that this version reads and writes.
-pub(super) const PRESENT_FORMAT: u64 = 1;
+/// The format that this version writes.
+pub(super) const PRESENT_FORMAT: u64 = 2;
+/// The format before it, which lacks [`CHUNKS`] and [`CROWDS`]. It is read, too.
+pub(super) const FORMER_FORMAT: u64 = 1;
 
 /// Drop id to [`TermsRecord`]: written at creation and at amendments.
 pub(super) const TERMS: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("terms");
@@ -23,8 +25,15 @@ pub(super) const HEADS: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("
 /// Reservation id to `Reservation`. A completed one is its purchase.
 pub(super) const RESERVATIONS: TableDefinition<'_, i64, &[u8]> =
     TableDefinition::new("reservations");
+/// The reservations that a batch took, under the id of the first: `Vec<Reservation>` in their
+/// state of then, by rising number. What became of one since is in [`RESERVATIONS`], which
+/// comes before it. One entry a batch is a fraction of the work of one a row.
+pub(super) const CHUNKS: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("chunks");
 /// Drop id and revision to `Change`.
 pub(super) const CHANGES: TableDefinition<'_, (i64, u64), &[u8]> = TableDefinition::new("changes");
+/// The users who are told of a reservation by one change, under its drop id and revision:
+/// `Vec<User>`. The others are in [`USERS`]; one may be in both, and in several.
+pub(super) const CROWDS: TableDefinition<'_, (i64, u64), &[u8]> = TableDefinition::new("crowds");
 /// User id to username.
 pub(super) const USERS: TableDefinition<'_, i64, &str> = TableDefinition::new("users");
 

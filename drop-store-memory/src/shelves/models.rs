@@ -229,8 +229,9 @@ fn loading_before_the_gate_is_convicted() {
             move |thread| {
                 let shelf = shelves.shelf(id).unwrap();
                 let batch = Batch::one(id, one_for(NAMES[thread])).unwrap();
-                let customers = shelves.customers(&batch).unwrap();
-                let ledger = shelf.lock().load(&batch, customers, |_| None, START);
+                let customers = shelves.customers(&batch);
+                let mut ledger = shelf.lock().load(&batch, customers, |_| None, START);
+                shelves.add_users(&batch, &mut ledger).unwrap();
                 let _gate = shelf.gate();
                 let decision = decide(ledger, &batch).unwrap();
                 let Some(change) = decision.change() else { return };

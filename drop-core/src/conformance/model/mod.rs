@@ -60,15 +60,27 @@ impl Model {
         }
     }
 
+    /// Whether who reserves in a batch at `at` becomes a user, also where he is refused. Not where
+    /// all come too late: nothing is available, and nobody in the batch gives anything back.
+    #[must_use]
+    pub fn makes_users(&self, batch: &Batch, at: Timestamp) -> bool {
+        let at = at.max(self.as_of);
+        let takes =
+            |command: &Command| matches!(command, Command::Reserve { .. } | Command::Expire);
+        let sold_out = (0..self.sizes()).all(|size| self.available(size, at) == 0);
+        !(sold_out && batch.commands().iter().all(takes))
+    }
+
     /// Decides a batch at `at`, and says what each command is answered.
     pub fn apply(&mut self, batch: &Batch, at: Timestamp) -> Vec<ModelAnswer> {
         let rows_before = self.rows.clone();
         let number_before = self.next_number;
         self.amended = false;
         let at = at.max(self.as_of);
+        let makes_users = self.makes_users(batch, at);
         for command in batch.commands() {
             // Users are made before anything is decided.
-            if let Command::Reserve { customer, .. } = command {
+            if let (Command::Reserve { customer, .. }, true) = (command, makes_users) {
                 self.users.insert(customer.clone());
             }
         }

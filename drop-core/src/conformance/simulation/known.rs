@@ -50,6 +50,11 @@ impl Known {
         self.model.set_user(username, known);
     }
 
+    /// Whether who reserves in a batch at `now` becomes a user.
+    pub(super) fn makes_users(&self, batch: &Batch, now: Timestamp) -> bool {
+        self.model.makes_users(batch, now)
+    }
+
     /// Takes a decision at `now` over.
     ///
     /// # Panics

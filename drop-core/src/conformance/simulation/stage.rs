@@ -52,6 +52,9 @@ pub(super) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
+    /// How often it yields until nobody can go on.
+    const TURNS: usize = 4;
+
     pub(super) fn new(play: Play, data: &'a dyn DataSet, in_words: bool) -> Self {
         let mut dice = Dice::new(play.seed);
         let mood = Mood::of(&mut dice, play.instances);
@@ -172,8 +175,11 @@ impl<'a> Stage<'a> {
 
     /// Lets everybody do what they can do, and takes in what has happened.
     pub(super) async fn settle(&mut self) {
-        // Comes back when nobody else can go on: the runtime looks at this task last.
-        tokio::task::yield_now().await;
+        // Comes back when nobody else can go on: the runtime looks at this task last. More than
+        // once, because a lane's drain lets others have their turn, too, between two batches.
+        for _ in 0..Self::TURNS {
+            tokio::task::yield_now().await;
+        }
         self.desk.idle().await;
         let events = self.desk.take_events();
         if events.is_empty() {

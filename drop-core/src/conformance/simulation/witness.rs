@@ -51,10 +51,11 @@ impl Witness {
                 known.users(customer, self.users.contains_key(customer));
             }
         }
+        let makes_users = known.makes_users(batch, now);
         known.decided(batch, applied, now);
         for command in batch.commands() {
-            // Who is refused is a user all the same.
-            if let Command::Reserve { customer, .. } = command {
+            // Who is refused is a user all the same, unless all came too late.
+            if let (Command::Reserve { customer, .. }, true) = (command, makes_users) {
                 self.users.entry(customer.clone()).or_default();
             }
         }

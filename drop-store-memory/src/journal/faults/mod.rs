@@ -36,7 +36,7 @@ fn clock() -> Arc<ManualClock> {
 fn open(disk: &Disk, context: &str) -> MemoryStore {
     let opened = RedbLog::open(Box::new(disk.clone()), Pause::none());
     let opened = opened.unwrap_or_else(|error| panic!("{context}: {error:?}"));
-    let (log, Loaded { users, drops }) = opened;
+    let (log, Loaded { users, drops, .. }) = opened;
     MemoryStore::over(clock(), Box::new(log), users, drops)
 }
 

@@ -23,7 +23,7 @@ enum Exit {
 /// A process on `disk`; `None` where the disk lets it not begin.
 fn begin(disk: &Disk) -> Option<MemoryStore> {
     let opened = RedbLog::open(Box::new(disk.clone()), Pause::none());
-    let (log, Loaded { users, drops }) = opened.ok()?;
+    let (log, Loaded { users, drops, .. }) = opened.ok()?;
     Some(MemoryStore::over(clock(), Box::new(log), users, drops))
 }
 
