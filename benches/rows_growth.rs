@@ -5,19 +5,21 @@
 use std::sync::Arc;
 
 use drop_benches::report::{Cell, Goal, Question};
-use drop_benches::shops::{ArraysOnly, Contender, CounterStatement, LockCountInsert, filled};
+use drop_benches::shops::{ArraysOnly, Contender, CounterStatement, Filled, LockCountInsert};
 use drop_benches::{Kind, Runner};
 
 const ROWS: [u64; 3] = [0, 10_000, 1_000_000];
 /// Who reserves, for how many callers.
-const CONTENDERS: [(&str, &[u64]); 6] = [
-    (Kind::Postgres.name(), &[256, 1]),
-    (Kind::File.name(), &[256]),
-    (Kind::Memory.name(), &[256]),
+const OURS: [(Kind, &[u64]); 3] =
+    [(Kind::Postgres, &[256, 1]), (Kind::File, &[256]), (Kind::Memory, &[256])];
+const BASELINES: [(&str, &[u64]); 3] = [
     (LockCountInsert::SERIES, &[1]),
     (CounterStatement::SERIES, &[256, 1]),
     (ArraysOnly::SERIES, &[256]),
 ];
+const ALONE: &str = "reserve, 1 caller";
+/// With so many rows those of a round are few beside them; with fewer each has its own drop.
+const MANY: u64 = 1_000_000;
 
 #[tokio::main]
 async fn main() {
@@ -29,25 +31,27 @@ async fn main() {
     let rounds = question.rounds(3, 9);
     let mut running = Vec::new();
     for rows in ROWS {
-        for (series, crowds) in CONTENDERS {
-            let wanted: Vec<_> =
-                crowds.iter().filter(|c| question.wants(&cell(series, **c, rows))).collect();
-            if wanted.is_empty() {
-                continue;
+        let count = usize::try_from(rows).expect("a count");
+        let needed = |cells: &[Cell]| if rows < MANY { cells.len() * (rounds + 1) } else { 1 };
+        for (kind, crowds) in OURS {
+            let cells = wanted(&question, kind.name(), crowds, rows);
+            if !cells.is_empty() {
+                let filled = Filled::ours(kind, needed(&cells), count).await;
+                let mut drops = filled.drops.iter().copied().cycle();
+                ready(&mut running, &filled.contender, &mut drops, cells, rounds).await;
             }
-            // A round's own rows are few beside a million; else each round has its own drop.
-            let own = if rows < 1_000_000 { wanted.len() * (rounds + 1) } else { 1 };
-            let count = usize::try_from(rows).expect("a count");
-            let (contender, drops) = filled(series, own, count).await;
-            let contender: Arc<dyn Contender> = Arc::from(contender);
-            let mut fresh = drops.into_iter().cycle();
-            for callers in wanted {
-                let trial = [fresh.next().expect("a drop")];
-                let cell = cell(series, *callers, rows);
-                let callers = usize::try_from(*callers).expect("few");
-                let runner = Runner::ready(cell, contender.clone(), callers, &trial).await;
-                let drops: Vec<i64> = fresh.by_ref().take(rounds).collect();
-                running.push((runner, drops));
+        }
+        let baselines =
+            BASELINES.map(|(series, crowds)| (series, wanted(&question, series, crowds, rows)));
+        let names: Vec<_> = baselines.iter().map(|(series, _)| *series).collect();
+        let cells: Vec<Cell> = baselines.iter().flat_map(|(_, cells)| cells.clone()).collect();
+        if !cells.is_empty() {
+            let filled = Filled::baselines(&names, needed(&cells), count).await;
+            // All have the same drops: nobody is given one that another has sold from.
+            let drops = filled.first().map(|filled| filled.drops.clone()).unwrap_or_default();
+            let mut drops = drops.into_iter().cycle();
+            for (filled, (_, cells)) in filled.iter().zip(baselines) {
+                ready(&mut running, &filled.contender, &mut drops, cells, rounds).await;
             }
         }
     }
@@ -77,6 +81,27 @@ async fn main() {
 }
 
 fn cell(series: &str, callers: u64, rows: u64) -> Cell {
-    let work = if callers == 1 { "reserve, 1 caller" } else { "reserve, 256 callers" };
+    let work = if callers == 1 { ALONE } else { "reserve, 256 callers" };
     Cell::new(work, series, "rows", rows)
+}
+
+fn wanted(question: &Question, series: &str, crowds: &[u64], rows: u64) -> Vec<Cell> {
+    let cells = crowds.iter().map(|callers| cell(series, *callers, rows));
+    cells.filter(|cell| question.wants(cell)).collect()
+}
+
+/// Tries a contender at its cells, and sees to it that each round has a drop.
+async fn ready(
+    running: &mut Vec<(Runner, Vec<i64>)>,
+    contender: &Arc<dyn Contender>,
+    drops: &mut impl Iterator<Item = i64>,
+    cells: Vec<Cell>,
+    rounds: usize,
+) {
+    for cell in cells {
+        let trial = [drops.next().expect("a drop")];
+        let callers = if cell.work == ALONE { 1 } else { 256 };
+        let runner = Runner::ready(cell, contender.clone(), callers, &trial).await;
+        running.push((runner, drops.by_ref().take(rounds).collect()));
+    }
 }

@@ -1,4 +1,6 @@
-//! Contenders whose drops have rows already.
+//! [`Filled`]: contenders whose drops have rows already.
+
+use std::sync::Arc;
 
 use drop_core::model::HoldPolicy;
 use drop_store_postgres::testing::Database;
@@ -11,39 +13,50 @@ use crate::stores::{Kind, Stores};
 
 /// Callers that fill what can only be filled by asking.
 const CALLERS: usize = 1_024;
-/// A number that no row has yet.
-const BEYOND: i64 = 1 << 28;
+/// Numbers that no row has yet, for those who do not count on the drop's row.
+const SEQUENCE: i64 = 1 << 27;
+const ARRAYS: i64 = 1 << 28;
 /// Of so many customers one has not bought yet.
 const HELD: usize = 4;
 
-/// A contender, and its drops, in each of which `rows` reservations have been made: a quarter is
-/// held, the others are bought.
-///
-/// # Panics
-/// Where nobody has the name, or it fails.
-pub async fn filled(series: &str, drops: usize, rows: usize) -> (Box<dyn Contender>, Vec<i64>) {
-    match series {
-        LockCountInsert::SERIES => {
-            let tables = Tables::begin().await;
-            let ids = fill_tables(&tables, drops, rows).await;
-            (Box::new(LockCountInsert::over(tables)), ids)
-        }
-        CounterStatement::SERIES => {
-            let tables = Tables::begin().await;
-            let ids = fill_tables(&tables, drops, rows).await;
-            (Box::new(CounterStatement::over(tables)), ids)
-        }
-        ArraysOnly::SERIES => {
-            let tables = Tables::begin().await;
-            let ids = fill_tables(&tables, drops, rows).await;
-            (Box::new(ArraysOnly::over(tables, BEYOND)), ids)
-        }
-        other => {
-            let kinds = Kind::ALL.into_iter();
-            let kind = kinds.into_iter().find(|kind| kind.name() == other).expect("a contender");
-            let (ours, ids) = ours(kind, drops, rows).await;
-            (Box::new(ours), ids)
-        }
+/// A contender whose drops have rows already.
+#[expect(missing_debug_implementations, reason = "a contender may be anything")]
+pub struct Filled {
+    /// Who sells.
+    pub contender: Arc<dyn Contender>,
+    /// The drops, in each of which so many reservations have been made: a quarter is held, the
+    /// others are bought.
+    pub drops: Vec<i64>,
+}
+
+impl Filled {
+    /// One of our stores.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub async fn ours(kind: Kind, drops: usize, rows: usize) -> Self {
+        let (ours, drops) = ours(kind, drops, rows).await;
+        Self { contender: Arc::new(ours), drops }
+    }
+
+    /// Baselines, all on the same tables and drops: to fill a database takes long, and what one
+    /// of them adds in a round is little.
+    ///
+    /// # Panics
+    /// Where nobody has a name, or the database fails.
+    pub async fn baselines(series: &[&str], drops: usize, rows: usize) -> Vec<Self> {
+        let tables = Tables::begin().await;
+        let drops = fill_tables(&tables, drops, rows).await;
+        let contender = |name: &&str| -> Arc<dyn Contender> {
+            match *name {
+                LockCountInsert::SERIES => Arc::new(LockCountInsert::over(tables.clone())),
+                CounterStatement::SERIES => Arc::new(CounterStatement::over(tables.clone())),
+                ArraysOnly::SERIES => Arc::new(ArraysOnly::over(tables.clone(), ARRAYS)),
+                other => panic!("no baseline is called {other}"),
+            }
+        };
+        let filled = series.iter().map(contender);
+        filled.map(|contender| Self { contender, drops: drops.clone() }).collect()
     }
 }
 
@@ -54,7 +67,7 @@ async fn fill_tables(tables: &Tables, drops: usize, rows: usize) -> Vec<i64> {
     }
     let mut connection = tables.database().connection().await.expect("a connection");
     fill(&mut connection, &ids, rows).await;
-    let numbers = sqlx::query("SELECT setval('numbers', $1)").bind(BEYOND);
+    let numbers = sqlx::query("SELECT setval('numbers', $1)").bind(SEQUENCE);
     numbers.execute(&mut connection).await.expect("a number");
     ids
 }
@@ -83,7 +96,7 @@ async fn ours(kind: Kind, drops: usize, rows: usize) -> (Ours, Vec<i64>) {
     first.close().await;
     fill(&mut database.connection().await.expect("a connection"), &ids, rows).await;
     let store = database.connect().await.expect("a store");
-    (Ours::over(std::sync::Arc::new(store), stores, kind, hold), ids)
+    (Ours::over(Arc::new(store), stores, kind, hold), ids)
 }
 
 async fn reserve_and_buy(ours: &Ours, drop_id: i64, rows: usize) {

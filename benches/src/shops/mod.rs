@@ -16,7 +16,7 @@ pub use arrays::ArraysOnly;
 pub use bare::BareInsert;
 pub use counter::CounterStatement;
 pub use entrants::{SERIES, contender};
-pub use filled::filled;
+pub use filled::Filled;
 pub use ours::Ours;
 pub use redis::RedisScript;
 pub use seed::LockCountInsert;
