@@ -1,4 +1,4 @@
-//! Work of a fixed size, for a tool that counts instructions: `counted NAME SIZE` does 4,096
+//! Work of a fixed size, for a tool that counts instructions: `counted NAME SIZE` does 2,048
 //! commands in batches of so many and says how many commands it did.
 //!
 //! There is no clock in it, no thread and no socket. What has to be prepared is prepared before
@@ -12,7 +12,7 @@ mod together;
 use std::process::ExitCode;
 
 /// Commands in one run, whatever the size of their batches.
-const COMMANDS: u32 = 4096;
+const COMMANDS: u32 = 2048;
 
 /// Work that is prepared, and how many commands it is.
 pub(crate) struct Prepared {

@@ -1,5 +1,7 @@
 //! Callers of a service on the memory store: the whole way from the request to its answer.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use crate::together::{Ask, Together};
 use crate::{COMMANDS, Prepared};
 
 /// Rows of a drop that has been sold from for long.
-const GROWN: u32 = 16 * COMMANDS;
+const GROWN: u32 = 8 * COMMANDS;
 
 const HOLD: Duration = Duration::from_secs(60);
 
@@ -93,7 +95,7 @@ impl Shop {
 
     fn name(&mut self) -> String {
         self.came += 1;
-        format!("user_{:06}", self.came)
+        name(self.came)
     }
 
     /// The next shopper's request.
@@ -128,13 +130,18 @@ impl Shop {
 
     /// So many shoppers who hold a unit already.
     fn hold(&mut self, count: u32) -> Vec<Holder> {
-        let names: Vec<String> = (0..count).map(|_| self.name()).collect();
-        let hold = |name: String| {
-            let ask = self.service.reserve(self.drop_id, Reserve::one(name.clone()));
-            let id = self.runtime.block_on(ask).expect("a hold").id();
-            Holder { name, id }
+        let holders = Rc::new(RefCell::new(Vec::new()));
+        let ask = |name: String| -> Ask {
+            let (service, drop_id, holders) = (self.service, self.drop_id, holders.clone());
+            Some(Box::pin(async move {
+                let hold = service.reserve(drop_id, Reserve::one(name.clone())).await;
+                holders.borrow_mut().push(Holder { name, id: hold.expect("a hold").id() });
+            }))
         };
-        names.into_iter().map(hold).collect()
+        let names = (self.came + 1..=self.came + count).map(name);
+        self.serve(names.map(ask).collect(), 256);
+        self.came += count;
+        holders.take()
     }
 
     /// Has requests answered, so many at a time.
@@ -174,4 +181,8 @@ impl Shop {
         };
         Prepared { work: Box::new(work), commands: moments * size }
     }
+}
+
+fn name(number: u32) -> String {
+    format!("user_{number:06}")
 }
