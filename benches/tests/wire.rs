@@ -256,7 +256,7 @@ async fn batches_on_postgres_stay_within_their_bounds() {
             measured.add(name("flushes"), flushes, look);
         }
     }
-    measured.hold();
+    measured.hold("cargo test --workspace --all-features --test wire");
 }
 
 fn each(sum: i64, count: u32) -> f64 {

@@ -2,8 +2,7 @@
 //!
 //! Rates depend on the machine and on who else is on it; instructions, allocations, messages and
 //! bytes of log do not. So they can be held against bounds in every run. The bounds are in
-//! `benches/counts.json` and nowhere else, measured and written by
-//! `DROP_BLESS=1 .ci/test --long counts`.
+//! `benches/counts.json` and nowhere else; with `DROP_BLESS=1` the tests write it.
 
 mod bounds;
 mod callgrind;

@@ -29,13 +29,14 @@ impl Measured {
     }
 
     /// Holds every count against its bound, or, where `DROP_BLESS` is set, makes bounds of them.
-    /// What was counted is also left in `target/performance/counts.json`.
+    /// What was counted is also left in `target/performance/counts.json`. `command` is what has
+    /// it counted again.
     ///
     /// # Panics
     /// With all that is wrong and how to look into it: a count that is over its bound, or so far
     /// under it that the bound guards nothing, or without a bound; a bound that nothing was
     /// measured for, of the kinds that were.
-    pub fn hold(self) {
+    pub fn hold(self, command: &str) {
         let _alone = FILES.lock().unwrap_or_else(PoisonError::into_inner);
         let file = root().join("benches/counts.json");
         let mut bounds: Bounds = read(&file).expect("benches/counts.json");
@@ -51,7 +52,7 @@ impl Measured {
         let findings = self.findings(&bounds);
         assert!(
             findings.is_empty(),
-            "\n{}\nbounds by {}, and this is {}\nwhere that is meant: DROP_BLESS=1 .ci/test --long counts\n",
+            "\n{}\nthe bounds are of {}, and this is {}\nwhere it is meant: DROP_BLESS=1 {command}\n",
             findings.join("\n"),
             bounds.compiler,
             compiler(),

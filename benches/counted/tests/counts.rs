@@ -1,7 +1,6 @@
 //! Instructions and allocations for each command, held against their bounds.
 //!
-//! `cargo test --release -p drop-counted --test counts`: what is built without optimisation says
-//! nothing of what is sold with.
+//! Built with optimisation only: what is built without it says nothing of what is sold with.
 
 use std::path::Path;
 
@@ -10,8 +9,10 @@ use drop_counted::{Measured, profile};
 /// A lone command, and a full batch.
 const SIZES: [u32; 2] = [1, 256];
 
+const COMMAND: &str = "cargo test --release -p drop-counted --test counts";
+
 fn hold(kind: &str, works: &[&str]) {
-    assert!(!cfg!(debug_assertions), "cargo test --release -p drop-counted --test counts");
+    assert!(!cfg!(debug_assertions), "{COMMAND}");
     let program = Path::new(env!("CARGO_BIN_EXE_counted"));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut measured = Measured::new();
@@ -33,7 +34,7 @@ fn hold(kind: &str, works: &[&str]) {
             );
         }
     }
-    measured.hold();
+    measured.hold(COMMAND);
 }
 
 #[test]
