@@ -65,7 +65,7 @@ async fn ours(kind: Kind, drops: usize, rows: usize) -> (Ours, Vec<i64>) {
     if kind != Kind::Postgres {
         let ours = Ours::begin(kind).await;
         for _ in 0..drops {
-            let drop_id = ours.open(STOCK).await;
+            let drop_id = Shop::open(&ours, STOCK).await;
             reserve_and_buy(&ours, drop_id, rows).await;
             ids.push(drop_id);
         }
