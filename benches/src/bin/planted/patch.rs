@@ -124,7 +124,8 @@ mod tests {
                 let suite = suite.unwrap_or_else(|| panic!("{}: no suite {expected}", patch.name));
                 assert!(suite.sees(&patch), "{} is not in {expected}", patch.name);
             }
-            let guards = ["rules", "transaction", "journal", "lane", "memory", "bus", "http"];
+            let guards =
+                ["rules", "transaction", "journal", "lane", "memory", "bus", "http", "cost"];
             assert!(guards.contains(&patch.guard.as_str()), "{}: {}", patch.name, patch.guard);
         }
     }

@@ -23,6 +23,8 @@ pub(crate) struct Suite {
     crates: &'static [&'static str],
     /// The explorer that it is built for.
     explorer: Option<&'static str>,
+    /// The one package that is built, with optimisation, where not all are and without.
+    optimised: Option<&'static str>,
 }
 
 const CORE: &str = "drop-core";
@@ -66,6 +68,11 @@ pub(crate) const SUITES: &[Suite] = &[
         ..Suite::new("interleavings", &["--test", "postgres"], &[CORE, POSTGRES])
     },
     Suite {
+        optimised: Some("drop-counted"),
+        ..Suite::new("counts", &["--test", "counts"], &[CORE, MEMORY])
+    },
+    Suite::new("wire", &["--test", "wire"], &[CORE, POSTGRES]),
+    Suite {
         filter: &["herd::one_unit", "lifecycle"],
         ..Suite::new("shop", &["--test", "shop"], &[CORE, MEMORY, POSTGRES, HTTP, SHOP])
     },
@@ -106,7 +113,7 @@ impl Suite {
         tests: &'static [&'static str],
         crates: &'static [&'static str],
     ) -> Self {
-        Self { name, tests, filter: &[], crates, explorer: None }
+        Self { name, tests, filter: &[], crates, explorer: None, optimised: None }
     }
 
     /// Whether it runs anything of what a patch changes.
@@ -154,6 +161,8 @@ impl Suite {
             command.args(["--release", "-p", CORE, "-p", MEMORY]);
             command.env("RUSTFLAGS", format!("--cfg drop_{explorer}"));
             builds.push(explorer);
+        } else if let Some(package) = self.optimised {
+            command.args(["--release", "-p", package]);
         } else {
             command.args(["--workspace", "--all-features"]);
         }
