@@ -1,14 +1,12 @@
 //! Writes `docs/evidence.md` from the reports that runs have left in a folder.
 
-mod machine;
 mod page;
 
 use std::path::Path;
 use std::process::ExitCode;
 
+use drop_benches::Machine;
 use drop_core::conformance::Report;
-
-use crate::machine::Machine;
 
 /// How it is used.
 const USAGE: &str = "usage: evidence [FOLDER [PAGE]], from the root of the work tree;

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use drop_benches::Machine;
 use drop_core::conformance::Report;
-
-use crate::machine::Machine;
 
 /// What a sceptic is told first.
 const HEAD: &str = "\
@@ -117,7 +116,7 @@ mod tests {
     use super::{Machine, TOPICS, render};
 
     fn machine() -> Machine {
-        Machine { facts: vec![("cores", "2".to_owned())] }
+        Machine { facts: vec![("cores".to_owned(), "2".to_owned())] }
     }
 
     fn report(topic: &str, name: &str) -> Report {

@@ -2,27 +2,32 @@
 
 use std::process::Command;
 
+use serde::{Deserialize, Serialize};
+
 /// What it is, in the words of the page.
-#[derive(Clone, Debug)]
-pub(crate) struct Machine {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
     /// A word and its value, in order.
-    pub(crate) facts: Vec<(&'static str, String)>,
+    pub facts: Vec<(String, String)>,
 }
 
 impl Machine {
     /// This one, today.
-    pub(crate) fn this() -> Self {
+    #[must_use]
+    pub fn this() -> Self {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let facts = [
             ("date", said("date", &["-u", "+%Y-%m-%d"])),
             ("cores", cores.to_string()),
+            ("processor", processor()),
             ("memory", memory()),
             ("kernel", format!("Linux {}", kernel.trim())),
             ("compiler", said("rustc", &["--version"])),
             ("database", postgres()),
         ];
-        Self { facts: facts.into() }
+        let owned = facts.into_iter().map(|(word, value)| (word.to_owned(), value));
+        Self { facts: owned.collect() }
     }
 }
 
@@ -32,6 +37,13 @@ fn said(program: &str, arguments: &[&str]) -> String {
     let output = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let line = output.ok().and_then(|text| text.lines().next().map(str::to_owned));
     line.filter(|line| !line.is_empty()).unwrap_or("-".to_owned())
+}
+
+fn processor() -> String {
+    let table = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = table.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.map(|rest| rest.trim_start_matches([' ', '\t', ':']).trim());
+    model.filter(|model| !model.is_empty()).unwrap_or("-").to_owned()
 }
 
 fn memory() -> String {
