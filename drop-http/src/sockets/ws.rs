@@ -1,5 +1,6 @@
 //! `GET /ws`: text frames, each one flat object with its `event`.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ const MAX_MESSAGES_BETWEEN_PINGS: u32 = 64;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// How long the client's side may take no byte.
 const SEND_WITHIN: Duration = Duration::from_secs(30);
+/// What is set aside for what a client says; the library's own is 128 KiB for each.
+const READ_BUFFER_BYTES: usize = 512;
 
 pub(super) async fn connect(
     State(app): State<App>,
@@ -38,7 +41,12 @@ pub(super) async fn connect(
     }
     let seat = app.live.seat(Transport::WebSocket).ok_or_else(Problem::busy)?;
     let live = app.live.clone();
-    let upgrade = upgrade.max_frame_size(MAX_MESSAGE_BYTES).max_message_size(MAX_MESSAGE_BYTES);
+    let upgrade = upgrade
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        // Every frame is sent at once.
+        .write_buffer_size(0);
     // Subscribed once the socket is there, so that it begins with the state of that moment.
     Ok(upgrade.on_upgrade(move |socket| serve(socket, live, filter, seat)))
 }
@@ -77,9 +85,11 @@ async fn talk(
     let mut heard = true;
     let mut said = 0_u32;
     let mut pause = clock.sleep(PING_EVERY);
+    // Once for a socket: all sockets wait in one list, which each would enter anew at every frame.
+    let mut closing = pin!(live.closing().cancelled());
     loop {
         let sent = tokio::select! {
-            () = live.closing().cancelled() => {
+            () = &mut closing => {
                 return End::Close(close_code::AWAY, "the server is going away");
             }
             message = socket.recv() => match message {
@@ -129,9 +139,11 @@ async fn talk(
 struct NotSent;
 
 async fn send(socket: &mut WebSocket, message: Message, live: &Live) -> Result<(), NotSent> {
+    // The clock is asked only where the client's side does not take it at once.
+    let late = async { live.clock().sleep(SEND_WITHIN).await };
     tokio::select! {
         biased;
         sent = socket.send(message) => sent.map_err(|_| NotSent),
-        () = live.clock().sleep(SEND_WITHIN) => Err(NotSent),
+        () = late => Err(NotSent),
     }
 }
