@@ -30,6 +30,8 @@ const WINDOW: Duration = Duration::from_millis(50);
 const WATCHED: u64 = 50;
 /// Callers who reserve.
 const CALLERS: u64 = 64;
+/// Between two commits that the watched sockets are held to.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Between two reserves of a caller, where the load is paced.
 const PACE: Duration = Duration::from_millis(5);
 
@@ -138,15 +140,17 @@ impl Load {
             let commits = self.commits.clone();
             let mut name = (caller + 1) * 1_000_000 + self.next;
             callers.spawn(async move {
-                let mut made = 0;
+                let (mut made, mut looked) = (0, Instant::now());
                 while Instant::now() < until {
                     name += 1;
                     let ask = Reserve::one(format!("c{name:09}"));
                     let hold = service.reserve(drop_id, ask).await.expect("a hold");
                     made += 1;
-                    // One caller's commits are enough to go by.
-                    if caller == 0 {
-                        let commit = (hold.revision.get(), Instant::now());
+                    // Some of one caller's commits are enough to go by.
+                    let answered = Instant::now();
+                    if caller == 0 && answered - looked >= LOOK_EVERY {
+                        looked = answered;
+                        let commit = (hold.revision.get(), answered);
                         commits.lock().expect("not poisoned").push(commit);
                     }
                     match pace {
@@ -245,11 +249,14 @@ fn bare(service: &DropService) -> Router {
             }
         }
     });
-    let connect = |State(sender): State<broadcast::Sender<Utf8Bytes>>, ws: WebSocketUpgrade| async {
-        let receiver = sender.subscribe();
-        ws.on_upgrade(|socket| tell(socket, receiver)) as Response
-    };
     Router::new().route("/ws", get(connect)).with_state(sender)
+}
+
+async fn connect(
+    State(sender): State<broadcast::Sender<Utf8Bytes>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade.on_upgrade(move |socket| tell(socket, sender.subscribe()))
 }
 
 async fn tell(mut socket: WebSocket, mut receiver: broadcast::Receiver<Utf8Bytes>) {
