@@ -131,8 +131,8 @@ fn looks_with_name(address: SocketAddr) -> Asked {
 #[tokio::main]
 async fn main() {
     let mut question = Question::new("http", "What does HTTP cost on top of the service?")
-        .parameter("drops in the list", DROPS)
-        .parameter("rate limits", "off");
+        .parameter("drops in the list", &DROPS)
+        .parameter("rate limits", &"off");
     let mut stores = Stores::default();
     let cell = |work: &str, series: &str| Cell::new(work, series, "connections", CONNECTIONS);
 

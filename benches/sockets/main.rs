@@ -34,9 +34,9 @@ fn run(role: impl Future<Output = ()>) {
 
 fn ask() {
     let mut question = Question::new("sockets", "What does a watcher cost?")
-        .parameter("frames of a drop", "20/s at most")
-        .parameter("paced load", "64 callers, a reserve each every 5 ms")
-        .parameter("full load", "64 callers without a pause");
+        .parameter("frames of a drop", &"20/s at most")
+        .parameter("paced load", &"64 callers, a reserve each every 5 ms")
+        .parameter("full load", &"64 callers without a pause");
     let cell = |work: &str, series: &str, sockets: u64| Cell::new(work, series, "sockets", sockets);
     for _ in 0..question.rounds(3, 5) {
         for sockets in SOCKETS {

@@ -12,7 +12,6 @@ use axum::routing::get;
 use drop_core::model::{DropId, DropTerms, HoldPolicy, NewDrop, Units};
 use drop_core::{DropService, Reserve, Update};
 use drop_store_memory::MemoryStore;
-use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
