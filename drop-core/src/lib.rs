@@ -41,6 +41,6 @@ mod sync;
 pub use clock::{Clock, ManualClock, SteadyClock, SystemClock};
 pub use error::{Cause, ServiceError, StoreError};
 pub use rules::{Amendment, Audit, Rejection};
-pub use runtime::{Update, Updates, Workers};
+pub use runtime::{Update, Updates, Watermark, Workers};
 pub use service::{Builder, DropService, Purchased, Released, Reserve, Reserved};
 pub use store::Store;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use drop_core::DropService;
 
 use crate::auth::AdminKey;
+use crate::listing::Listing;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::names::VariantNames;
@@ -26,6 +27,7 @@ pub(crate) struct Parts {
     pub(crate) trusted_proxies: usize,
     pub(crate) request_timeout: Duration,
     pub(crate) names: VariantNames,
+    pub(crate) listing: Listing,
     pub(crate) live: Arc<Live>,
     pub(crate) metrics: Arc<Metrics>,
 }

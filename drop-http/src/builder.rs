@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
 use drop_core::{Clock, DropService, SteadyClock};
 use secrecy::SecretString;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::{App, Parts};
 use crate::auth::AdminKey;
 use crate::cors::Cors;
+use crate::listing::Listing;
 use crate::live::{Bounds, Hub, HubParts, Live};
 use crate::metrics::Metrics;
+use crate::middleware::Around;
 use crate::names::VariantNames;
 use crate::throttle::Throttle;
 use crate::{middleware, routes, sockets};
@@ -158,23 +158,27 @@ impl Builder {
             trusted_proxies: self.trusted_proxies,
             request_timeout: self.request_timeout,
             names: VariantNames::default(),
+            listing: Listing::default(),
             live: Arc::new(Live::new(self.bounds, self.clock, metrics.clone())),
             metrics,
         });
-        let timed = from_fn_with_state(app.clone(), middleware::time_limit);
-        let rest =
-            routes::rest(&app).layer(DefaultBodyLimit::max(self.body_limit)).route_layer(timed);
-        let router = rest.merge(routes::probes()).merge(sockets::routes());
+        let around = Around::new(app.clone());
+        // One layer, and not one for each: see there.
+        let timed = around.clone().within(self.request_timeout);
+        let rest = routes::rest(&app)
+            .method_not_allowed_fallback(middleware::no_method)
+            .layer((timed, DefaultBodyLimit::max(self.body_limit)));
+        let others = routes::probes().merge(sockets::routes());
         #[cfg(feature = "socketio")]
-        let (router, io) = {
+        let (others, io) = {
             let (socketio, io) = sockets::socketio::routes(&app, self.bounds.sockets);
-            (router.merge(socketio), io)
+            (others.merge(socketio), io)
         };
-        let router = router
+        let others = others
             .method_not_allowed_fallback(middleware::no_method)
             .fallback(middleware::no_route)
-            .layer(CatchPanicLayer::custom(middleware::panicked))
-            .layer(from_fn_with_state(app.clone(), middleware::observe));
+            .layer(around);
+        let router = rest.merge(others);
         let router = match self.cors.layer() {
             Some(cors) => router.layer(cors),
             None => router,

@@ -5,10 +5,55 @@ use std::hash::{DefaultHasher, Hasher};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use drop_core::model::Revision;
 use serde::Serialize;
 
 use crate::error::Problem;
+
+/// A body and its tag, to be answered with any number of times.
+#[derive(Debug)]
+pub(crate) struct Tagged {
+    body: Bytes,
+    tag: String,
+    header: HeaderValue,
+}
+
+impl Tagged {
+    /// Writes `value` as JSON.
+    ///
+    /// # Errors
+    /// 500 where it cannot be written.
+    pub(crate) fn new<T: Serialize>(
+        revision: Option<Revision>,
+        value: &T,
+    ) -> Result<Self, Problem> {
+        let body = serde_json::to_vec(value).map_err(unwritten)?;
+        let tag = tag(revision, &body);
+        let header = HeaderValue::from_str(&tag).map_err(unwritten)?;
+        Ok(Self { body: body.into(), tag, header })
+    }
+
+    /// The body, or 304 if the client has just that.
+    pub(crate) fn answer(&self, request: &HeaderMap, private: bool) -> Response {
+        let mut response = if has(request, &self.tag) {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            let json = HeaderValue::from_static("application/json");
+            ([(CONTENT_TYPE, json)], self.body.clone()).into_response()
+        };
+        let cache = if private { "private, no-cache" } else { "no-cache" };
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+        headers.insert(ETAG, self.header.clone());
+        response
+    }
+}
+
+fn unwritten(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "an answer cannot be written");
+    Problem::internal()
+}
 
 /// A strong tag over the bytes of a body.
 fn tag(revision: Option<Revision>, body: &[u8]) -> String {
@@ -28,23 +73,7 @@ pub(crate) fn answer<T: Serialize>(
     private: bool,
     value: &T,
 ) -> Result<Response, Problem> {
-    let body = serde_json::to_vec(value).map_err(|error| {
-        tracing::error!(%error, "an answer cannot be written");
-        Problem::internal()
-    })?;
-    let tag = tag(revision, &body);
-    let mut response = if has(request, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
-    };
-    let headers = response.headers_mut();
-    let cache = if private { "private, no-cache" } else { "no-cache" };
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        headers.insert(ETAG, tag);
-    }
-    Ok(response)
+    Ok(Tagged::new(revision, value)?.answer(request, private))
 }
 
 /// Adds to the answer of a write the tag by which the next may be made conditional.

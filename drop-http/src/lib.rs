@@ -90,6 +90,7 @@ mod error;
 mod etag;
 mod extract;
 mod limits;
+mod listing;
 mod live;
 mod metrics;
 mod middleware;

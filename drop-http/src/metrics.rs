@@ -22,10 +22,12 @@ pub(crate) enum Transport {
 
 #[cfg(feature = "metrics")]
 mod on {
+    use std::collections::HashMap;
+    use std::sync::{PoisonError, RwLock};
     use std::time::Duration;
 
     use axum::http::{Method, StatusCode};
-    use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, Unit};
+    use metrics::{Counter, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, Unit};
     use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
     use super::Transport;
@@ -42,6 +44,25 @@ mod on {
     pub(crate) struct Metrics {
         recorder: PrometheusRecorder,
         handle: PrometheusHandle,
+        /// What was counted before, by route: finding a counter by its labels would cost more than
+        /// counting.
+        routes: RwLock<HashMap<String, Vec<Counted>>>,
+    }
+
+    /// Requests that have all labels in common.
+    struct Counted {
+        method: &'static str,
+        status: StatusCode,
+        outcome: &'static str,
+        requests: Counter,
+        seconds: Histogram,
+    }
+
+    impl Counted {
+        fn count(&self, took: Duration) {
+            self.requests.increment(1);
+            self.seconds.record(took.as_secs_f64());
+        }
     }
 
     impl Metrics {
@@ -64,7 +85,7 @@ mod on {
             let name = KeyName::from_const_str(SOCKETS);
             recorder.describe_gauge(name, None, "Connected sockets".into());
             let handle = recorder.handle();
-            Self { recorder, handle }
+            Self { recorder, handle, routes: RwLock::default() }
         }
 
         pub(crate) fn request(
@@ -76,6 +97,32 @@ mod on {
             took: Duration,
         ) {
             let method = method_label(method);
+            let same = |counted: &&Counted| {
+                (counted.method, counted.status, counted.outcome) == (method, status, outcome)
+            };
+            {
+                let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+                if let Some(known) = routes.get(route).and_then(|known| known.iter().find(same)) {
+                    return known.count(took);
+                }
+            }
+            let counted = self.register(method, route, status, outcome);
+            counted.count(took);
+            // Two who come at once count in the same counters, whichever of them stays here.
+            let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+            let known = routes.entry(route.to_owned()).or_default();
+            if !known.iter().any(|counted| same(&counted)) {
+                known.push(counted);
+            }
+        }
+
+        fn register(
+            &self,
+            method: &'static str,
+            route: &str,
+            status: StatusCode,
+            outcome: &'static str,
+        ) -> Counted {
             let route = Label::new("route", route.to_owned());
             let labels = vec![
                 Label::from_static_parts("method", method),
@@ -84,10 +131,11 @@ mod on {
                 Label::from_static_parts("outcome", outcome),
             ];
             let key = Key::from_parts(REQUESTS, labels);
-            self.recorder.register_counter(&key, &METADATA).increment(1);
+            let requests = self.recorder.register_counter(&key, &METADATA);
             let labels = vec![Label::from_static_parts("method", method), route];
             let key = Key::from_parts(SECONDS, labels);
-            self.recorder.register_histogram(&key, &METADATA).record(took.as_secs_f64());
+            let seconds = self.recorder.register_histogram(&key, &METADATA);
+            Counted { method, status, outcome, requests, seconds }
         }
 
         pub(crate) fn connected(&self, transport: Transport) {

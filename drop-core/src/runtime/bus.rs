@@ -9,6 +9,7 @@ use crate::rules::Change;
 
 use super::heads::{Heads, Published};
 use super::updates::{Update, Updates};
+use super::watermark::{Tide, Watermark};
 
 /// Tells subscribers of each drop's changes in the order of revisions, each once, whoever
 /// committed them and however they came here.
@@ -17,6 +18,7 @@ pub(crate) struct Bus {
     heads: Heads,
     sender: broadcast::Sender<Update>,
     gaps: mpsc::Sender<DropId>,
+    tide: Tide,
 }
 
 impl Bus {
@@ -25,7 +27,7 @@ impl Bus {
     pub(crate) fn new(capacity: usize) -> (Self, mpsc::Receiver<DropId>) {
         let (gaps, found) = mpsc::channel(1024);
         let (sender, _) = broadcast::channel(capacity);
-        (Self { heads: Heads::new(), sender, gaps }, found)
+        (Self { heads: Heads::new(), sender, gaps, tide: Tide::default() }, found)
     }
 
     /// Everything published from now on.
@@ -33,8 +35,20 @@ impl Bus {
         Updates::live(self.sender.subscribe())
     }
 
+    /// How much has happened.
+    pub(crate) fn watermark(&self) -> Watermark {
+        self.tide.watermark()
+    }
+
+    /// Something may have changed that is not published here, or not yet.
+    pub(crate) fn stir(&self) {
+        self.tide.rise(true);
+    }
+
     /// Publishes a committed change, unless it is old or something before it is missing.
     pub(super) fn publish(&self, change: &Arc<Change>) -> Published {
+        // Also where it is not told now: whoever made it is about to hear that it is made.
+        self.tide.rise(change.terms.is_some());
         let send = || self.send(Update::Changed(change.clone()));
         self.heads.publish(change.drop_id, change.revision, send)
     }
@@ -46,6 +60,8 @@ impl Bus {
 
     /// Says that a drop's window has opened or closed.
     pub(super) fn announce(&self, update: Update) {
+        // Whose clock is slow may still keep the drop as it stood before.
+        self.tide.rise(false);
         self.send(update);
     }
 
@@ -70,7 +86,11 @@ impl Bus {
     }
 
     /// Somebody here was shown a drop: if it is deleted, that is news.
-    pub(crate) fn show(&self, drop_id: DropId) {
+    pub(crate) fn show(&self, drop_id: DropId, revision: Revision) {
+        if self.heads.head(drop_id).is_none_or(|told| told < revision) {
+            // Nobody was told of what this reader sees.
+            self.tide.rise(false);
+        }
         self.heads.show(drop_id);
     }
 
@@ -84,12 +104,14 @@ impl Bus {
     /// Goes over changes that are not to be had any more: subscribers are given the present
     /// state instead.
     pub(super) fn skip_to(&self, snapshot: &Arc<DropSnapshot>) {
+        self.stir();
         let send = || self.send(Update::Refreshed(snapshot.clone()));
         self.heads.skip_to(snapshot.id, snapshot.revision, send);
     }
 
     /// Forgets a deleted drop and says so, once. Nothing more is said of it after that.
     pub(crate) fn forget(&self, drop_id: DropId) {
+        self.stir();
         self.heads.forget(drop_id, || self.send(Update::Deleted(drop_id)));
     }
 
@@ -146,7 +168,7 @@ mod tests {
         bus.met();
         let mut updates = bus.subscribe();
         assert_eq!(bus.publish(&change(2)), Published::Gap, "nobody told of the first");
-        bus.show(change(1).drop_id);
+        bus.show(change(1).drop_id, Revision::FIRST);
         assert_eq!(bus.publish(&change(2)), Published::Gap, "nor did who was shown it");
         assert_eq!(bus.publish(&change(1)), Published::Sent);
         assert_eq!(bus.publish(&change(2)), Published::Sent);
@@ -165,7 +187,7 @@ mod tests {
         bus.forget(id);
         // A drain that committed before the deletion, a reader who read before it, and the poll.
         assert_eq!(bus.publish(&change(2)), Published::Repeated);
-        bus.show(id);
+        bus.show(id, Revision::FIRST);
         bus.meet(id, Revision::new(2));
         assert!(bus.known().is_empty() && bus.is_deleted(id));
         bus.forget(id);
@@ -178,10 +200,10 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let (bus, _gaps) = Bus::new(16);
         let ids = || (1..5000).map(|number| DropId::new(number).unwrap());
-        ids().for_each(|id| bus.show(id));
+        ids().for_each(|id| bus.show(id, Revision::FIRST));
         assert!(bus.known().is_empty(), "whose workers do not run keeps nothing of what is read");
         bus.met();
-        ids().for_each(|id| bus.show(id));
+        ids().for_each(|id| bus.show(id, Revision::FIRST));
         assert_eq!(bus.known().len(), 4999);
         ids().for_each(|id| bus.forget(id));
         assert!(bus.known().is_empty());

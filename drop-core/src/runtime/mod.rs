@@ -18,6 +18,7 @@ mod heads;
 mod lane;
 mod lanes;
 mod updates;
+mod watermark;
 mod windows;
 mod workers;
 mod writer;
@@ -27,5 +28,6 @@ pub(crate) use feed::Feed;
 pub(crate) use writer::{Answer, Writer, WriterLimits};
 
 pub use updates::{Update, Updates};
+pub use watermark::Watermark;
 pub(crate) use workers::Pace;
 pub use workers::Workers;

@@ -170,6 +170,8 @@ impl Drain {
                 // Once for the whole batch, with what lies behind it.
                 let cause: &(dyn std::error::Error + 'static) = &error;
                 tracing::warn!(drop_id = %self.drop_id, error = cause, "batch failed");
+                // It may have been committed all the same.
+                self.writer.bus.stir();
                 if let StoreError::Corrupt(_) = error {
                     self.writer.stop(self.drop_id, error.clone());
                 }

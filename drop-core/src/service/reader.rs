@@ -2,7 +2,8 @@
 
 use crate::error::ServiceError;
 use crate::model::{DropId, DropSnapshot, ReservationId, Timestamp};
-use crate::store::{DropPage, Held, Page, Reading, Sale, Scope};
+use crate::runtime::Watermark;
+use crate::store::{DropPage, Due, Held, Page, Reading, Sale, Scope};
 
 use super::drop_service::DropService;
 
@@ -76,7 +77,7 @@ impl DropService {
     /// A read; dropping it changes nothing.
     pub async fn drop_snapshot(&self, id: DropId) -> Result<Option<DropSnapshot>, ServiceError> {
         let snapshot = self.store.snapshot(id).await?;
-        snapshot.iter().for_each(|snapshot| self.bus.show(snapshot.id));
+        snapshot.iter().for_each(|snapshot| self.bus.show(snapshot.id, snapshot.revision));
         Ok(snapshot)
     }
 
@@ -107,8 +108,67 @@ impl DropService {
     /// A read; dropping it changes nothing.
     pub async fn drop_snapshots(&self, page: &DropPage) -> Result<Vec<DropSnapshot>, ServiceError> {
         let snapshots = self.store.snapshots(page).await?;
-        snapshots.iter().for_each(|snapshot| self.bus.show(snapshot.id));
+        snapshots.iter().for_each(|snapshot| self.bus.show(snapshot.id, snapshot.revision));
         Ok(snapshots)
+    }
+
+    /// The drops whose holds end next, at most `limit`, soonest first: until the first of them a
+    /// drop that does not change is what it was when it was read.
+    ///
+    /// ```
+    /// # use drop_core::{DropService, Reserve};
+    /// # use drop_core::model::{NewDrop, Units};
+    /// # use drop_store_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
+    /// # let terms = service.terms("Air One", "149.99")?;
+    /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
+    /// let hold = service.reserve(air_one.id, Reserve::one("ann")).await?;
+    /// let due = service.due(1).await?;
+    /// assert_eq!(due.deadlines, [(air_one.id, hold.reservation.expires_at())]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ServiceError::Store`] on a fault.
+    ///
+    /// # Cancel safety
+    /// A read; dropping it changes nothing.
+    pub async fn due(&self, limit: usize) -> Result<Due, ServiceError> {
+        Ok(self.store.due(limit).await?)
+    }
+
+    /// How much was committed here or heard of from other instances, before anybody is told of
+    /// it. What was read after taking it holds all of that; so who keeps what was read may show it
+    /// as long as this stays what it was, and nobody is shown less than they were told.
+    ///
+    /// Other instances' changes count from when they are heard of: what is kept has to be given up
+    /// some time anyway, and at the next deadline ([`DropService::due`]) or edge of a window.
+    ///
+    /// ```
+    /// # use drop_core::{DropService, Reserve};
+    /// # use drop_core::model::{NewDrop, Units};
+    /// # use drop_store_memory::MemoryStore;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (service, _workers) = DropService::builder(MemoryStore::new()).build();
+    /// # let terms = service.terms("Air One", "149.99")?;
+    /// # let air_one = service.create_drop(NewDrop::plain(terms, Units::ONE)?).await?;
+    /// let before = service.watermark();
+    /// service.reserve(air_one.id, Reserve::one("ann")).await?;
+    /// assert!(service.watermark().changes > before.changes);
+    /// // Refusals change nothing.
+    /// let after = service.watermark();
+    /// assert!(service.reserve(air_one.id, Reserve::one("bob")).await.is_err());
+    /// assert_eq!(service.watermark(), after);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn watermark(&self) -> Watermark {
+        self.bus.watermark()
     }
 
     /// One reservation, with the store's time of the reading.

@@ -38,7 +38,10 @@ impl DropService {
     /// # Cancel safety
     /// Dropped while the store works, the drop may exist or not.
     pub async fn create_drop(&self, new: NewDrop) -> Result<DropSnapshot, ServiceError> {
-        let snapshot = self.store.create_drop(&new).await?;
+        let created = self.store.create_drop(&new).await;
+        // Whatever is said of it: it may be there.
+        self.bus.stir();
+        let snapshot = created?;
         self.tell_watchers(snapshot.id).await;
         Ok(snapshot)
     }
@@ -106,7 +109,9 @@ impl DropService {
     /// # Cancel safety
     /// Dropped while the store works, the drop may be gone or not.
     pub async fn delete_drop(&self, id: DropId, force: bool) -> Result<(), ServiceError> {
-        match self.store.delete_drop(id, force).await? {
+        let deletion = self.store.delete_drop(id, force).await;
+        self.bus.stir();
+        match deletion? {
             Deletion::Deleted => {
                 // In the lane it may have been stopped; now there is no such drop.
                 self.writer.resume(id);

@@ -1,7 +1,9 @@
 //! A drop on the wire.
 
+use std::collections::HashMap;
+
 use drop_core::model::{
-    DropSnapshot, DropStatus, Purchaser, Reservation, Stock, Timestamp, Units, VariantName,
+    DropId, DropSnapshot, DropStatus, Purchaser, Reservation, Stock, Timestamp, Units, VariantName,
     VariantStock,
 };
 use serde::Serialize;
@@ -71,6 +73,25 @@ impl<'a> DropView<'a> {
             price: hold.claim().price,
         });
         self
+    }
+}
+
+/// A list of drops.
+#[derive(Debug, Serialize)]
+pub(crate) struct DropsView<'a> {
+    drops: Vec<DropView<'a>>,
+}
+
+impl<'a> DropsView<'a> {
+    /// Each as it stood when it was read, with the holds of the one who asks.
+    pub(crate) fn new(
+        snapshots: &'a [DropSnapshot],
+        mut own: HashMap<DropId, Reservation>,
+    ) -> Self {
+        let each = snapshots.iter().map(|snapshot| {
+            DropView::new(snapshot, snapshot.as_of).held_by(own.remove(&snapshot.id))
+        });
+        Self { drops: each.collect() }
     }
 }
 

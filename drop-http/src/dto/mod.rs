@@ -12,7 +12,7 @@ mod text;
 
 pub(crate) use admin::{AmendBody, CreateBody};
 pub(crate) use audits::AuditView;
-pub(crate) use drops::{DropAnswer, DropView};
+pub(crate) use drops::{DropAnswer, DropView, DropsView};
 pub(crate) use events::{Deleted, DropNews, PurchaseCompleted, SoldOut, StockUpdated};
 pub(crate) use purchases::{PurchaseAnswer, PurchaseView, PurchasesView};
 pub(crate) use reservations::{

@@ -135,9 +135,13 @@ impl Hub {
     async fn pump(&self, updates: &mut Updates) -> Result<Followed, ServiceError> {
         loop {
             let pause = self.live().pause().unwrap_or(Self::IDLE);
+            // Under load there is always news: what is due is told after each of them, and the
+            // clock is asked only where there is none.
+            let quiet = async { self.clock().sleep(pause).await };
             let update = tokio::select! {
+                biased;
                 update = updates.next() => Some(update),
-                () = self.clock().sleep(pause) => None,
+                () = quiet => None,
             };
             match update {
                 Some(None) => return Ok(Followed::Over),

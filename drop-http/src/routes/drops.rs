@@ -19,13 +19,14 @@ use axum::routing::get;
 use drop_core::model::{DropId, DropStatus, Reservation, Username};
 use drop_core::store::{DropPage, Page, Scope};
 use drop_core::{Rejection, ServiceError};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::app::App;
-use crate::dto::{AmendBody, CreateBody, DropAnswer, DropView};
+use crate::dto::{AmendBody, CreateBody, DropAnswer, DropView, DropsView};
 use crate::error::{About, Problem};
 use crate::etag;
 use crate::extract::{self, Admin, Input, Params, Segment};
+use crate::listing::Listing;
 use crate::middleware::json;
 
 pub(super) fn routes() -> Router<App> {
@@ -34,8 +35,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/api/drops/{id}", get(read).patch(amend).delete(delete))
 }
 
-/// Drops in one answer, and at most.
-const USUAL_LIMIT: usize = 100;
+/// Drops in one answer at most.
 const MAX_LIMIT: usize = 500;
 
 #[derive(Debug, Deserialize)]
@@ -46,11 +46,6 @@ struct ListParams {
     after: Option<String>,
 }
 
-#[derive(Serialize)]
-struct DropsView<'a> {
-    drops: Vec<DropView<'a>>,
-}
-
 async fn list(
     State(app): State<App>,
     Params(params): Params<ListParams>,
@@ -59,15 +54,21 @@ async fn list(
     let page = DropPage {
         status: status(params.status.as_deref())?,
         after: extract::id("after", params.after.as_deref())?,
-        limit: extract::limit(params.limit.as_deref(), USUAL_LIMIT, MAX_LIMIT)?,
+        limit: extract::limit(params.limit.as_deref(), Listing::USUAL_LIMIT, MAX_LIMIT)?,
     };
+    let private = params.username.is_some();
+    if page == Listing::PAGE {
+        let reading = app.listing.read(&app.service, &**app.live.clock()).await?;
+        let own = own_holds(&app, params.username.as_deref()).await?;
+        // Who holds nothing is told what everybody is told.
+        if own.is_empty() {
+            return Ok(reading.written.answer(&headers, private));
+        }
+        return etag::answer(&headers, None, private, &DropsView::new(&reading.snapshots, own));
+    }
     let snapshots = app.service.drop_snapshots(&page).await.map_err(refused)?;
-    let mut own = own_holds(&app, params.username.as_deref()).await?;
-    let drops = snapshots
-        .iter()
-        .map(|snapshot| DropView::new(snapshot, snapshot.as_of).held_by(own.remove(&snapshot.id)))
-        .collect();
-    etag::answer(&headers, None, params.username.is_some(), &DropsView { drops })
+    let own = own_holds(&app, params.username.as_deref()).await?;
+    etag::answer(&headers, None, private, &DropsView::new(&snapshots, own))
 }
 
 /// Absent means inside the window, as in the seed; sold-out drops stay there.

@@ -8,6 +8,8 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::stream::{self, SplitSink, SplitStream};
+use futures::{SinkExt, Stream, StreamExt};
 
 use crate::app::App;
 use crate::error::Problem;
@@ -23,6 +25,8 @@ const MAX_MESSAGES_BETWEEN_PINGS: u32 = 64;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// How long the client's side may take no byte.
 const SEND_WITHIN: Duration = Duration::from_secs(30);
+/// What is set aside for what a client says; the library's own is 128 KiB for each.
+const READ_BUFFER_BYTES: usize = 512;
 
 pub(super) async fn connect(
     State(app): State<App>,
@@ -38,7 +42,12 @@ pub(super) async fn connect(
     }
     let seat = app.live.seat(Transport::WebSocket).ok_or_else(Problem::busy)?;
     let live = app.live.clone();
-    let upgrade = upgrade.max_frame_size(MAX_MESSAGE_BYTES).max_message_size(MAX_MESSAGE_BYTES);
+    let upgrade = upgrade
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        // Every frame is sent at once.
+        .write_buffer_size(0);
     // Subscribed once the socket is there, so that it begins with the state of that moment.
     Ok(upgrade.on_upgrade(move |socket| serve(socket, live, filter, seat)))
 }
@@ -59,36 +68,59 @@ enum End {
     Close(u16, &'static str),
 }
 
-async fn serve(mut socket: WebSocket, live: Arc<Live>, filter: Filter, seat: Seat) {
+async fn serve(socket: WebSocket, live: Arc<Live>, filter: Filter, seat: Seat) {
     let mut subscription = Subscription::begin(live.clone(), filter, None);
-    if let End::Close(code, reason) = talk(&mut socket, &live, &mut subscription, &seat).await {
+    let (mut out, heard) = socket.split();
+    let ended = talk(&mut out, heard, &live, &mut subscription, &seat).await;
+    if let End::Close(code, reason) = ended {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        let _ = send(&mut socket, Message::Close(Some(frame)), &live).await;
+        let _ = send(&mut out, Message::Close(Some(frame)), &live).await;
     }
 }
 
+/// What happens to a socket seldom.
+enum Seldom {
+    Closing,
+    Heard(Message),
+    Gone,
+    PingTime,
+}
+
+/// What happens seldom, as one stream: a part of it is only looked at when it is woken, and not
+/// at every frame.
+fn seldom(live: &Live, heard: SplitStream<WebSocket>) -> impl Stream<Item = Seldom> + Unpin {
+    let closing = stream::once(live.closing().cancelled()).map(|()| Seldom::Closing).boxed();
+    let heard = heard.map(|message| message.map_or(Seldom::Gone, Seldom::Heard));
+    let heard = heard.chain(stream::iter([Seldom::Gone])).boxed();
+    let pings = stream::unfold(live, |live| async move {
+        live.clock().sleep(PING_EVERY).await;
+        Some((Seldom::PingTime, live))
+    });
+    stream::select_all([closing, heard, pings.boxed()])
+}
+
 async fn talk(
-    socket: &mut WebSocket,
+    out: &mut SplitSink<WebSocket, Message>,
+    heard: SplitStream<WebSocket>,
     live: &Live,
     subscription: &mut Subscription,
     seat: &Seat,
 ) -> End {
-    let clock = live.clock();
+    let mut seldom = seldom(live, heard);
     let mut heard = true;
     let mut said = 0_u32;
-    let mut pause = clock.sleep(PING_EVERY);
     loop {
         let sent = tokio::select! {
-            () = live.closing().cancelled() => {
-                return End::Close(close_code::AWAY, "the server is going away");
-            }
-            message = socket.recv() => match message {
-                None | Some(Err(_) | Ok(Message::Close(_))) => return End::Gone,
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
+            happened = seldom.next() => match happened {
+                Some(Seldom::Closing) => {
+                    return End::Close(close_code::AWAY, "the server is going away");
+                }
+                None | Some(Seldom::Gone | Seldom::Heard(Message::Close(_))) => return End::Gone,
+                Some(Seldom::Heard(Message::Ping(_) | Message::Pong(_))) => {
                     heard = true;
                     Ok(())
                 }
-                Some(Ok(Message::Text(_) | Message::Binary(_))) => {
+                Some(Seldom::Heard(Message::Text(_) | Message::Binary(_))) => {
                     heard = true;
                     said = said.saturating_add(1);
                     if said > MAX_MESSAGES_BETWEEN_PINGS {
@@ -96,28 +128,27 @@ async fn talk(
                     }
                     Ok(())
                 }
+                Some(Seldom::PingTime) => {
+                    if !heard {
+                        return End::Gone;
+                    }
+                    (heard, said) = (false, 0);
+                    send(out, Message::Ping(bytes::Bytes::new()), live).await
+                }
             },
             item = subscription.next() => match item {
                 None => return End::Close(close_code::AWAY, "the server is going away"),
                 Some(Item::First(snapshot)) => {
-                    send(socket, Message::Text(snapshot.ws()), live).await
+                    send(out, Message::Text(snapshot.ws()), live).await
                 }
                 Some(Item::Again(snapshot)) => {
                     seat.resynced();
-                    send(socket, Message::Text(snapshot.ws()), live).await
+                    send(out, Message::Text(snapshot.ws()), live).await
                 }
                 Some(Item::Event(written)) => {
-                    send(socket, Message::Text(written.ws.clone()), live).await
+                    send(out, Message::Text(written.ws.clone()), live).await
                 }
             },
-            () = &mut pause => {
-                if !heard {
-                    return End::Gone;
-                }
-                (heard, said) = (false, 0);
-                pause = clock.sleep(PING_EVERY);
-                send(socket, Message::Ping(bytes::Bytes::new()), live).await
-            }
         };
         if sent.is_err() {
             return End::Gone;
@@ -128,10 +159,16 @@ async fn talk(
 /// The client is gone, or takes nothing.
 struct NotSent;
 
-async fn send(socket: &mut WebSocket, message: Message, live: &Live) -> Result<(), NotSent> {
+async fn send(
+    out: &mut SplitSink<WebSocket, Message>,
+    message: Message,
+    live: &Live,
+) -> Result<(), NotSent> {
+    // The clock is asked only where the client's side does not take it at once.
+    let late = async { live.clock().sleep(SEND_WITHIN).await };
     tokio::select! {
         biased;
-        sent = socket.send(message) => sent.map_err(|_| NotSent),
-        () = live.clock().sleep(SEND_WITHIN) => Err(NotSent),
+        sent = out.send(message) => sent.map_err(|_| NotSent),
+        () = late => Err(NotSent),
     }
 }

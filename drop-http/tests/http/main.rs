@@ -5,6 +5,7 @@ mod amending;
 mod events;
 mod faults;
 mod hosting;
+mod listing;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod proof;

@@ -61,6 +61,16 @@ pub(crate) fn shop_on(
     Shop { clock, service, router, cancel, hub, http, address: tokio::sync::OnceCell::new() }
 }
 
+/// A shop in which nothing happens but what is asked for: no expiry, no feed, no sockets.
+pub(crate) fn still_shop_on(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> Shop {
+    let (service, _) = DropService::builder_shared(store).clock(clock.clone()).build();
+    let builder = drop_http::builder(service.clone()).admin_key(KEY.into()).clock(clock.clone());
+    let (router, _) = builder.build();
+    let (hub, cancel) = (tokio::spawn(async {}), CancellationToken::new());
+    let http = TestServer::new(router.clone());
+    Shop { clock, service, router, cancel, hub, http, address: tokio::sync::OnceCell::new() }
+}
+
 impl Drop for Shop {
     fn drop(&mut self) {
         self.cancel.cancel();

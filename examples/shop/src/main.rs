@@ -92,7 +92,8 @@ async fn run(
         .route("/favicon.svg", get(page::serve))
         .route("/css/{*file}", get(page::serve))
         .route("/js/{*file}", get(page::serve))
-        .fallback_service(api);
+        // Beside the API's routes: one router to look through, and its answer to what is neither.
+        .merge(api);
 
     let idle = CancellationToken::new();
     let working = tokio::spawn(workers.run(idle.clone()));
