@@ -109,13 +109,8 @@ impl Scene {
         let names = self.names();
         match work {
             Work::Reserve => names.iter().map(reserve).collect(),
-            Work::ReserveKnown => {
-                let elsewhere = create(&self.store, Units::MAX).await;
-                self.hold(elsewhere, &names).await;
-                names.iter().map(reserve).collect()
-            }
-            // Of a unit that somebody holds already, and by shoppers whom the store knows.
-            Work::Refuse => {
+            // Both by shoppers whom the store knows; refused is who wants a unit that somebody holds.
+            Work::ReserveKnown | Work::Refuse => {
                 let elsewhere = create(&self.store, Units::MAX).await;
                 self.hold(elsewhere, &names).await;
                 names.iter().map(reserve).collect()

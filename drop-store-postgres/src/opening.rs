@@ -80,31 +80,33 @@ async fn send(
     let script = spell(&script.concat(), &values);
     let (transaction, rows) = Transaction::begin(server, script).await?;
     let mut locked = false;
-    let mut moment = None;
+    let mut clock = None;
+    let mut found = None;
     let mut customers = vec![None; names.commands];
     for row in &rows {
         if has(row, "locked") {
             locked = true;
         } else if has(row, "as_of") {
-            moment = Some(row);
+            clock = Some(decode::time(row, "as_of")?);
+        } else if has(row, "revision") {
+            found = Some(head(row)?);
         } else if let Some(found) = get(row, "customers")? {
             names.take(found, &mut customers)?;
         }
     }
-    let row = moment.ok_or_else(|| StoreError::corrupt("the server told no time"))?;
-    let clock = decode::time(row, "as_of")?;
+    let clock = clock.ok_or_else(|| StoreError::corrupt("the server told no time"))?;
     // A drop that appeared after the locking statement found none is not locked.
-    let head = if locked { head(row)? } else { None };
+    let head = found.filter(|_| locked);
     let as_of = head.map_or(clock, |head| clock.max(head.updated_at));
     Ok(Opened { transaction, as_of, head, customers })
 }
 
-fn head(row: &PgRow) -> Result<Option<Head>, StoreError> {
-    let Some(revision) = get::<Option<i64>, _>(row, "revision")? else { return Ok(None) };
-    Ok(Some(Head {
+fn head(row: &PgRow) -> Result<Head, StoreError> {
+    let revision: i64 = get(row, "revision")?;
+    Ok(Head {
         revision: Revision::new(sound(u64::try_from(revision))?),
         updated_at: decode::time(row, "updated_at")?,
-    }))
+    })
 }
 
 /// The names that a batch speaks of.

@@ -51,8 +51,8 @@ SET LOCAL lock_timeout = $2;
 SET LOCAL idle_in_transaction_session_timeout = $3;
 SET LOCAL enable_seqscan = off;
 SELECT 1 AS locked FROM drops WHERE id = $1 FOR UPDATE;
-SELECT clock_timestamp() AS as_of, d.revision, d.updated_at
-FROM (SELECT 1) AS moment LEFT JOIN drops d ON d.id = $1;
+SELECT clock_timestamp() AS as_of;
+SELECT revision, updated_at FROM drops WHERE id = $1;
 ";
 
 /// Who the customers are, and what they have bought where a limit counts it: position, id,
@@ -211,9 +211,8 @@ macro_rules! written {
 /// Writes a change that takes holds, or none.
 ///
 /// `$1` the drop, `$2` as of; purchases: `$3` numbers, `$4` users, `$5` variants, `$6`
-/// quantities, `$7` amounts; variants: `$8` positions, `$9` totals, `$10` held, `$11` sold, `$12` held
-/// and `$13` sold before;
-/// the drop: `$14` revision, `$15` next number, `$16` total, `$17` held, `$18` sold, `$19`
+/// quantities, `$7` amounts; variants: `$8` positions, `$9` totals, `$10` held, `$11` sold,
+/// `$12` held and `$13` sold before; the drop: `$14` revision, `$15` next number, `$16` total, `$17` held, `$18` sold, `$19`
 /// recent; `$20` the change; reservations: `$21` numbers, `$22` states, `$23` deadlines, `$24`
 /// users, `$25` variants, `$26` quantities, `$27` prices.
 pub(crate) const WRITE_TAKEN: &str = written!(

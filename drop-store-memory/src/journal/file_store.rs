@@ -83,7 +83,8 @@ impl FileStore {
         let directory = directory.as_ref().to_owned();
         let path = place(&directory)?;
         let opened = RedbLog::open(Box::new(File(path.clone())), Pause::default());
-        let (log, Loaded { users, drops, .. }) = opened.map_err(|error| open_error(&path, error))?;
+        let (log, Loaded { users, drops, .. }) =
+            opened.map_err(|error| open_error(&path, error))?;
         let memory = MemoryStore::over(clock, Box::new(log), users, drops);
         Ok(Self { memory, directory })
     }

@@ -15,7 +15,7 @@ use crate::kit::{
 };
 use crate::races::waits;
 
-async fn beginning(database: &Database, statement: &str) -> PgConnection {
+pub(crate) async fn beginning(database: &Database, statement: &str) -> PgConnection {
     let mut outside = database.connection().await.unwrap();
     outside.execute("BEGIN").await.unwrap();
     outside.execute(AssertSqlSafe(statement.to_owned())).await.unwrap();

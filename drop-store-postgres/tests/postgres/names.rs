@@ -6,11 +6,14 @@ use drop_core::model::{DropId, DropTerms, NewDrop, ReservationId};
 use drop_core::rules::{Effect, Outcome, Rejection};
 use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::{SqlProxy, Verdict};
+use sqlx::{AssertSqlSafe, Executor};
 
+use crate::guards::beginning;
 use crate::kit::{
     assert_sound, buy, database, drop_of, forget, hold, name, outcome, purchase, refused, release,
     reserve, terms, timed, units,
 };
+use crate::races::waits;
 
 /// Deletes a user with everything he has in these drops.
 async fn delete(store: &PostgresStore, drops: &[DropId], who: &str) {
@@ -78,4 +81,56 @@ async fn who_became_a_user_before_the_lock_is_not_refused() {
         let answer = asking.await.unwrap();
         assert!(matches!(answer, Outcome::Done(_)), "{answer:?}");
     }
+}
+
+/// As above, where the name becomes a user's only while the lock is waited for.
+#[tokio::test]
+async fn who_became_a_user_while_the_lock_was_waited_for_is_not_refused() {
+    let (database, store) = crate::kit::store().await;
+    let id = drop_of(&store, 5).await;
+    let lock = format!("SELECT 1 FROM drops WHERE id = {id} FOR UPDATE");
+    let mut outside = beginning(&database, &lock).await;
+    let first = ReservationId::new(id, 1).unwrap();
+    let asking = tokio::spawn({
+        let store = store.clone();
+        async move { outcome(&store, id, purchase(first, "ann")).await }
+    });
+    waits(&database, 1).await;
+    let holds = format!(
+        "INSERT INTO users (username, created_at, updated_at) VALUES ('ann', now(), now());
+         INSERT INTO reservations (drop_id, n, user_id, variant, quantity, price, status,
+            created_at, expires_at, updated_at)
+         SELECT {id}, 1, id, 0, 1, 1, 'active', now(), now() + INTERVAL '1 day', now() FROM users;
+         UPDATE drop_variants SET held = 1 WHERE drop_id = {id};
+         UPDATE drops SET held = 1, next_number = 2, revision = 2, updated_at = now()
+         WHERE id = {id};
+         COMMIT"
+    );
+    outside.execute(AssertSqlSafe(holds)).await.unwrap();
+    let answer = asking.await.unwrap();
+    assert!(matches!(answer, Outcome::Done(_)), "{answer:?}");
+}
+
+/// Where the database was put back to an earlier state and went on from there, another change
+/// has the revision that this instance stands at: what it has kept is not of this history.
+#[tokio::test]
+async fn what_was_kept_of_another_history_is_not_gone_on_with() {
+    let (database, store) = crate::kit::store().await;
+    let id = drop_of(&store, 5).await;
+    hold(&store, id, "ann").await;
+    let mut outside = database.connection().await.unwrap();
+    let restored = format!(
+        "DELETE FROM reservations; DELETE FROM drop_changes WHERE drop_id = {id} AND revision > 1;
+         UPDATE drop_variants SET held = 0 WHERE drop_id = {id};
+         UPDATE drops SET held = 0, next_number = 1, revision = 1, updated_at = created_at
+         WHERE id = {id};"
+    );
+    outside.execute(AssertSqlSafe(restored)).await.unwrap();
+    let other = database.connect().await.unwrap();
+    let bobs = hold(&other, id, "bob").await;
+    hold(&other, id, "carol").await;
+    // Ann's hold had the number that is bob's now.
+    let answer = outcome(&store, id, purchase(bobs.id(), "bob")).await;
+    assert!(matches!(answer, Outcome::Done(_)), "{answer:?}");
+    crate::kit::assert_sound(&store, id).await;
 }
