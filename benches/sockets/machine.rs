@@ -13,7 +13,7 @@ impl Cpu {
         let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
         let (_, rest) = stat.rsplit_once(") ").expect("a name in parentheses");
         // User and system time are the 14th and 15th; the first here is the third.
-        let ticks = rest.split(' ').skip(11).take(2).map(|field| field.parse::<u64>());
+        let ticks = rest.split(' ').skip(11).take(2).map(str::parse::<u64>);
         Self(ticks.map(|ticks| ticks.expect("ticks")).sum())
     }
 

@@ -164,8 +164,11 @@ impl Load {
     }
 }
 
+/// What was seen, and when.
+type Sightings = Vec<(u64, Instant)>;
+
 /// What the watched sockets saw: which version when.
-struct Seen(Vec<Arc<Mutex<Vec<(u64, Instant)>>>>);
+struct Seen(Vec<Arc<Mutex<Sightings>>>);
 
 async fn watch(address: SocketAddr, sockets: u64) -> Seen {
     let mut all = Vec::new();

@@ -21,20 +21,30 @@
 //!   under REPEATABLE READ all of them would see the time before the wait.
 //! - **The time is one of these things.** `as_of` is read behind the lock, is never before the
 //!   drop's last change, and goes into the later statements as a parameter.
-//! - **Users come before the lock.** They are made in a statement of their own, in one order.
-//!   One drop per transaction, nothing else is locked before it: there is no circle to wait in.
+//! - **Users are made before the lock, and asked for behind it.** They are made in a transaction
+//!   of their own, in one order: one drop per transaction, nothing else is locked before it, so
+//!   there is no circle to wait in. Who the customers are is read behind the lock each time, so
+//!   nobody is refused by what was true before.
 //! - **Settling and taking are two statements.** The unique index of active holds would see a
 //!   customer's old hold and the new one, if one statement ended the first and took the second.
 //! - **What was written is counted** and compared with what was decided, and the schema checks
 //!   it once more: `held + sold <= total`, one active hold for a user and drop, every purchase
 //!   with its reservation. A difference is `Corrupt`, and nothing is committed.
 //!
+//! # What is kept, and when it is believed
+//! Each instance keeps a drop between its batches: terms, counters and all active holds
+//! ([`Holds`](drop_core::rules::Holds)). It is believed where the locked row is still at the same
+//! revision and time, which everybody who changes a drop raises. Behind by a few changes, the feed
+//! brings it up to date, if it has the very change that was kept; else the drop is loaded. Counters
+//! are written over those that were decided on, or not at all. Whoever changes rows by hand sets
+//! the drop's `updated_at`, so that every instance loads it.
+//!
 //! # Round trips of a batch, whatever its size
 //! | | round trips | when |
 //! | --- | --- | --- |
-//! | make or find users | 1 (2 for both) | only for names that this instance has not met for a minute |
-//! | BEGIN, the lock, the time, the drop and its variants | 1 | always |
-//! | rows: the customers' holds and whether they are users still, holds named, those lapsed, what was bought | 1 | where the drop exists |
+//! | users, BEGIN, the lock, the time, the revision, the customers | 1 | always |
+//! | the changes of others, or the drop with its active holds | 1 | where another instance has changed it, or nothing is kept |
+//! | reservations that are named and have ended | 1 | only where some are |
 //! | rows and purchasers of who is forgotten | 2 | only to forget |
 //! | remove who is forgotten | 1 | only to forget |
 //! | new terms; new variants | 1; 1 | only to amend |
@@ -42,9 +52,11 @@
 //! | holds, purchases, counters, the drop, the feed | 1 | where anything changed |
 //! | COMMIT | 1 | where anything changed |
 //!
-//! So a batch of holds, of purchases, or of what lapsed takes 4, one that settles and takes
-//! takes 5, and one of refusals 2: it writes nothing, and its ROLLBACK travels behind the answer.
-//! `BEGIN` names `synchronous_commit = on` too: an answer is given once the commit is on disk.
+//! So a batch of holds, of purchases, or of what lapsed takes 3 and one flush, one that settles and
+//! takes takes 4, and one of refusals 1: it writes nothing, and its ROLLBACK travels behind the
+//! answer. `BEGIN` names `synchronous_commit = on` too: an answer is given once the commit is on
+//! disk. Making users is not waited for: nobody is told an id before the commit of a reservation
+//! of it, and that flushes everything before.
 //!
 //! # Plans
 //! Nothing is prepared outside of a transaction; in it, statements are planned anew where the
@@ -59,7 +71,7 @@
 //! | --- | --- |
 //! | 40001, 40P01 | run again, 5 times in all; then `Contended` |
 //! | 55P03, the lock was not had in time | `Unavailable` at once: the caller has waited already |
-//! | 23503 on a user who is deleted meanwhile | run again with the user made anew; then `Contended` |
+//! | 23503 on a user who is deleted meanwhile, or somebody who was not made a user and can get a unit by now | run again with the user made; then `Contended` |
 //! | other 23xxx, XX001, XX002 | `Corrupt` |
 //! | a connection that died in the pool | another one, as often as the pool is large |
 //! | no connection, a cut one, a silent server, 08, 53, 57, 58, 25006 | `Unavailable`; nothing is written |
@@ -82,9 +94,10 @@
 //! its own two. Nothing finds all reservations of one user quickly: forgetting a customer reads
 //! the drop's rows, and deleting a user reads all of them, since a reserve would pay for an
 //! index that only this needs.
-//! A user whom another instance deletes may be known here for up to a minute. Each batch looks
-//! its customers' ids up behind the lock, in the statement that loads their rows, and asks for
-//! the names again where one is gone: nobody is refused for who had his name before.
+//!
+//! What is kept takes about 150 bytes for each active hold, two million drops and holds at most. A
+//! drop that is met for the first time is loaded under its lock, with all its active holds; other
+//! instances that want it wait meanwhile, and no longer than for any lock.
 
 mod apply;
 mod audit;
