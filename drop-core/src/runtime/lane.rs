@@ -56,6 +56,11 @@ impl<T> Lane<T> {
         Some(state.waiting.drain(..count).collect())
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// Puts items back to the front, in their order. The drainer only.
     pub(super) fn put_back(&self, items: Vec<T>) {
         let mut state = self.lock();

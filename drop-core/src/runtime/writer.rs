@@ -126,17 +126,35 @@ struct Drain {
 }
 
 impl Drain {
+    /// The most turns that a drain lets others have between two batches.
+    const TURNS: usize = 64;
+
     async fn run(mut self) {
         while let Some(requests) = self.lane.take(self.writer.limits.batch) {
             let in_company = requests.len() > 1;
             self.apply(requests).await;
-            // Those who were answered have their turn before the next batch is taken: who asks
-            // again at once is in it. Otherwise two threads chase each other with batches of a few.
             if in_company {
-                tokio::task::yield_now().await;
+                self.gather().await;
             }
         }
         self.finished = true;
+    }
+
+    /// Lets those who were answered have their turn before the next batch is taken: who asks again
+    /// at once is in it. Otherwise two crowds chase each other with batches of half the size.
+    ///
+    /// Goes on for as long as somebody comes, and not by time: where nobody does, it costs one
+    /// turn of the runtime.
+    async fn gather(&self) {
+        let mut waiting = self.lane.waiting();
+        for _ in 0..Self::TURNS {
+            tokio::task::yield_now().await;
+            let now = self.lane.waiting();
+            if now == waiting || now >= self.writer.limits.batch {
+                break;
+            }
+            waiting = now;
+        }
     }
 
     async fn apply(&self, requests: Vec<Request>) {
