@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use drop_core::StoreError;
-use drop_core::rules::{Applied, Batch, Command, decide};
+use drop_core::model::Timestamp;
+use drop_core::rules::{Applied, Batch, Command, Customer, Decision, decide};
 
 use crate::fault::Fault;
+use crate::kept::Kept;
 use crate::ledgers::Ledgers;
 use crate::load;
 use crate::opening::{self, Make, Opened};
 use crate::server::Server;
+use crate::transaction::Transaction;
 use crate::write;
 
 /// Decides and commits a batch, as often as others undo it, up to a bound.
@@ -24,7 +27,7 @@ pub(crate) async fn apply(
         match attempt(server, ledgers, batch, make).await {
             Ok(applied) => return Ok(applied),
             Err(fault) => {
-                if matches!(fault, Fault::UserGone(_)) {
+                if matches!(fault, Fault::UserGone(_) | Fault::Unmet(_)) {
                     make = Make::All;
                 }
                 tries.again(fault).await?;
@@ -47,23 +50,47 @@ async fn attempt(
         return Ok(Applied::no_such_drop(batch, as_of));
     };
     let mut kept = load::current(&mut transaction, drop_id, head, kept).await?;
-    let ledger = load::ledger(&mut transaction, &kept, as_of, batch, customers).await?;
+    let decided = decide_and_write(transaction, &kept, as_of, batch, customers).await;
+    let decision = match decided {
+        Ok(decision) => decision,
+        Err(fault) => {
+            // What is kept is as true as before, whatever became of the change: the locked row
+            // will say. Not where it may be what is wrong, as after rows were deleted by hand.
+            if !matches!(fault, Fault::Final(StoreError::Corrupt(_)) | Fault::UserGone(_)) {
+                ledgers.keep(drop_id, kept);
+            }
+            return Err(fault);
+        }
+    };
+    if let Some(change) = decision.change() {
+        kept.follow(change)?;
+    }
+    ledgers.keep(drop_id, kept);
+    Ok(decision.committed())
+}
+
+/// Everything behind the lock: the rows that nobody keeps, the decision, its writing, the commit.
+async fn decide_and_write(
+    mut transaction: Transaction,
+    kept: &Kept,
+    as_of: Timestamp,
+    batch: &Batch,
+    customers: Vec<Option<Customer>>,
+) -> Result<Decision, Fault> {
+    let ledger = load::ledger(&mut transaction, kept, as_of, batch, customers).await?;
     let unmet = batch.commands().iter().zip(&ledger.customers).any(|(command, customer)| {
         matches!(command, Command::Reserve { .. }) && customer.is_none()
     });
     if unmet && !ledger.has_nothing_for(batch) {
-        ledgers.keep(drop_id, kept);
-        return Err(Fault::UserGone(Arc::new(Unmet)));
+        return Err(Fault::Unmet(Arc::new(Unmet)));
     }
     let decision = decide(ledger, batch).map_err(StoreError::from)?;
     // Without a change there is nothing to commit: the transaction rolls back behind the answer.
     if let Some(change) = decision.change().map(Arc::clone) {
         write::change(&mut transaction, &change, &kept.variants).await?;
         transaction.commit().await?;
-        kept.follow(&change)?;
     }
-    ledgers.keep(drop_id, kept);
-    Ok(decision.committed())
+    Ok(decision)
 }
 
 /// Somebody reserves who is no user yet, where there may be something to get.

@@ -22,8 +22,10 @@ pub(crate) enum Fault {
     Conflict(Cause),
     /// The connection had died in the pool.
     Stale(Cause),
-    /// A user of the batch is deleted, although this instance still knew it.
+    /// A user of the batch was deleted meanwhile.
     UserGone(Cause),
+    /// Somebody reserves who was not made a user, and can get a unit by now.
+    Unmet(Cause),
     /// Somebody kept a lock for longer than it is waited for.
     Locked(Cause),
     /// Running it again would not help.
@@ -60,6 +62,7 @@ impl Fault {
             self,
             Self::Conflict(_)
                 | Self::UserGone(_)
+                | Self::Unmet(_)
                 | Self::Locked(_)
                 | Self::Final(StoreError::Corrupt(_))
         )
@@ -76,7 +79,9 @@ impl From<Fault> for StoreError {
     /// What the fault is once nobody tries again.
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Conflict(cause) | Fault::UserGone(cause) => Self::Contended(cause),
+            Fault::Conflict(cause) | Fault::UserGone(cause) | Fault::Unmet(cause) => {
+                Self::Contended(cause)
+            }
             Fault::Stale(cause) | Fault::Locked(cause) => Self::Unavailable(cause),
             Fault::Final(error) => error,
         }

@@ -1,4 +1,4 @@
-//! Values spelled out in a statement, for what is sent outside of a transaction.
+//! Values spelled out in a statement, for what is planned each time that it runs.
 //!
 //! There nothing is prepared. A prepared statement keeps the plan it was given, and one that
 //! was planned while a table was empty goes on scanning that table as it fills; and behind a

@@ -15,8 +15,11 @@ use crate::opening::Head;
 use crate::sql;
 use crate::transaction::Transaction;
 
-/// So many changes of others are followed; behind more, the drop is loaded.
+/// So many changes of others are followed at least; behind more than that, and than as many as a
+/// load would read, the drop is loaded.
 const FOLLOWED: u64 = 32;
+/// A change has about so many rows.
+const ROWS: usize = 256;
 
 /// The drop as it stands behind the lock: what was kept, if that is at the locked row's change;
 /// else one round trip brings it up to date from the feed, or loads it.
@@ -44,21 +47,25 @@ async fn follow(
     mut kept: Kept,
 ) -> Result<Option<Kept>, Fault> {
     let behind = head.revision.get().checked_sub(kept.revision().get());
-    if behind.is_none_or(|behind| behind == 0 || behind > FOLLOWED) {
+    let most = FOLLOWED.max(sound(u64::try_from(kept.size() / ROWS))?);
+    if behind.is_none_or(|behind| behind == 0 || behind > most) {
         return Ok(None);
     }
     let since = sound(i64::try_from(kept.revision().get()))?.saturating_sub(1);
     let values = [
         Literal::Integer(drop_id.get()),
         Literal::Integer(since),
-        Literal::Integer(sound(i64::try_from(FOLLOWED.saturating_add(1)))?),
+        Literal::Integer(sound(i64::try_from(most.saturating_add(1)))?),
     ];
     let rows = transaction.script(spell(crate::feed::CHANGES, &values)).await?;
     for (index, row) in rows.iter().enumerate() {
+        // What cannot be followed is no contradiction: the rows say how the drop stands.
         let facts: &str = get(row, 0)?;
-        let change: Change = sound(serde_json::from_str(facts))?;
+        let Ok(change) = serde_json::from_str::<Change>(facts) else { return Ok(None) };
         if index > 0 {
-            kept.follow(&change)?;
+            if kept.follow(&change).is_err() {
+                return Ok(None);
+            }
         } else if !kept.stands_at(&change) {
             // Trimmed, or of another history.
             return Ok(None);

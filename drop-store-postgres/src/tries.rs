@@ -33,7 +33,9 @@ impl Tries {
     /// not had in time is not tried for again: the caller has waited for it already.
     pub(crate) async fn again(&mut self, fault: Fault) -> Result<(), StoreError> {
         let (count, limit) = match &fault {
-            Fault::Conflict(_) | Fault::UserGone(_) => (&mut self.conflicts, Self::CONFLICTS),
+            Fault::Conflict(_) | Fault::UserGone(_) | Fault::Unmet(_) => {
+                (&mut self.conflicts, Self::CONFLICTS)
+            }
             Fault::Stale(_) => (&mut self.stale, self.stale_limit),
             Fault::Locked(_) | Fault::Final(_) => return Err(fault.into()),
         };

@@ -125,11 +125,12 @@ impl Batch {
         &self.commands
     }
 
-    /// Whether none of its commands can make units available: all of them reserve, or only
-    /// settle what has lapsed.
+    /// Whether none of its commands can make units available: all of them reserve, buy what is
+    /// held, or only settle what has lapsed.
     pub(super) fn frees_nothing(&self) -> bool {
-        let frees =
-            |command: &Command| !matches!(command, Command::Reserve { .. } | Command::Expire);
+        let frees = |command: &Command| {
+            !matches!(command, Command::Reserve { .. } | Command::Purchase { .. } | Command::Expire)
+        };
         !self.commands.iter().any(frees)
     }
 

@@ -98,6 +98,8 @@ impl Bus {
     pub(super) fn met(&self) {
         // Before it is said: whoever looks because of it is among those who were shown a drop.
         self.heads.met();
+        // What was read before may be older than what was met.
+        self.stir();
         self.send(Update::Missed(0));
     }
 

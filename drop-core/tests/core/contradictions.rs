@@ -73,6 +73,11 @@ fn who_is_unknown_is_refused_where_nothing_is_to_be_had_and_only_there() {
     assert!(nobody(&crowd, tick).has_nothing_for(&crowd));
     assert!(!nobody(&crowd, deadline).has_nothing_for(&crowd));
     assert_eq!(refused(nobody(&crowd, deadline), &crowd), Corruption::OtherBatch);
+    // Who buys frees nothing.
+    let reservation = ReservationId::new(drop_id(), 1).unwrap();
+    let customer = "ann".parse().unwrap();
+    let buying = batch(vec![Command::Purchase { reservation, customer }, reserve("bob")]);
+    assert!(nobody(&buying, START).has_nothing_for(&buying));
     // And so it may be where the batch itself frees one.
     let freeing = batch(vec![Command::Forget { customer: "ann".parse().unwrap() }, reserve("bob")]);
     assert!(!nobody(&freeing, START).has_nothing_for(&freeing));

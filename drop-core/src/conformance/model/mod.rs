@@ -65,8 +65,9 @@ impl Model {
     #[must_use]
     pub fn makes_users(&self, batch: &Batch, at: Timestamp) -> bool {
         let at = at.max(self.as_of);
-        let takes =
-            |command: &Command| matches!(command, Command::Reserve { .. } | Command::Expire);
+        let takes = |command: &Command| {
+            matches!(command, Command::Reserve { .. } | Command::Purchase { .. } | Command::Expire)
+        };
         let sold_out = (0..self.sizes()).all(|size| self.available(size, at) == 0);
         !(sold_out && batch.commands().iter().all(takes))
     }
