@@ -108,13 +108,21 @@ impl Rows {
     /// What [`decide`] has to know of a batch at `as_of`, with nothing that it need not know.
     /// Unknown users who reserve become known.
     pub fn ledger(&mut self, batch: &Batch, as_of: Timestamp) -> Ledger {
-        let as_of = as_of.max(self.as_of);
+        let ledger = self.load(batch, as_of);
+        if ledger.has_nothing_for(batch) {
+            return ledger;
+        }
         // Users are made before anything is loaded, whichever command brings them.
         for command in batch.commands() {
             if let Command::Reserve { customer, .. } = command {
                 self.meet(customer);
             }
         }
+        self.load(batch, as_of)
+    }
+
+    fn load(&self, batch: &Batch, as_of: Timestamp) -> Ledger {
+        let as_of = as_of.max(self.as_of);
         let customers: Vec<_> =
             batch.commands().iter().map(|command| self.customer(command)).collect();
         let forgets = |id: UserId| {
