@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drop_core::conformance::{ModelRow, Rows, START};
-use drop_core::model::{
-    DropId, DropSnapshot, DropStatus, ReservationId, Revision, Status, Username,
-};
+use drop_core::model::{DropId, DropSnapshot, DropStatus, ReservationId, Revision, Status};
 use drop_core::store::{Deletion, DropPage, Page, Scope};
 use drop_core::{ManualClock, Store};
 use drop_store_memory::{FileStore, MemoryStore};
@@ -115,7 +113,6 @@ impl Stores {
             Act::DeleteUser { user, deletion } => {
                 let done = self.each(1, async |store| store.delete_user(user).await.unwrap()).await;
                 assert_eq!(done, [*deletion; 3], "{place}");
-                self.unlearn(user).await;
             }
             Act::Trim { keep, removed } => {
                 let done = self.each(0, async |store| store.trim(*keep).await.unwrap()).await;
@@ -127,7 +124,6 @@ impl Stores {
                     let [memory, _, postgres] = self.all(0);
                     let done = [memory.delete_user(user).await, postgres.delete_user(user).await];
                     assert_eq!(done.map(Result::unwrap), [Deletion::Deleted; 2], "{place}");
-                    self.unlearn(user).await;
                 }
                 self.file = None;
                 let path = self.directory.path();
@@ -135,14 +131,6 @@ impl Stores {
                 self.file = Some(opened.unwrap_or_else(|error| panic!("{error}: {place}")));
             }
             Act::Look { look, drop, row } => self.look(look, *drop, *row, &place).await,
-        }
-    }
-
-    /// Tells all instances that a user is gone: by themselves they believe in it for a minute.
-    async fn unlearn(&self, user: &Username) {
-        for instance in &self.postgres {
-            let gone = instance.delete_user(user).await.unwrap();
-            assert_ne!(gone, Deletion::Deleted, "{user} was deleted before");
         }
     }
 

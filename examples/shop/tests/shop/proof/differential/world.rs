@@ -29,7 +29,7 @@ pub(super) struct World {
     pub(super) drops: BTreeMap<DropId, Kept>,
     pub(super) act: Act,
     last_drop: i64,
-    /// Who has ever asked for a hold, and was not deleted since.
+    /// Who has ever asked for a hold before all came too late, and was not deleted since.
     known: BTreeSet<Username>,
     /// Who has ever got one: of others a file keeps nothing.
     written: BTreeSet<Username>,
@@ -123,6 +123,7 @@ impl World {
         };
         let as_of = now.max(kept.updated_at);
         let before = kept.model.revision();
+        let makes_users = kept.model.makes_users(&batch, now);
         let mut answers = kept.model.apply(&batch, now);
         if kept.model.revision() != before {
             (kept.updated_at, kept.in_feed) = (as_of, kept.in_feed + 1);
@@ -134,7 +135,7 @@ impl World {
         }));
         // A model knows of one drop only; users are those of all drops.
         for command in batch.commands() {
-            if let Command::Reserve { customer, .. } = command {
+            if let (Command::Reserve { customer, .. }, true) = (command, makes_users) {
                 self.known.insert(customer.clone());
             }
         }
