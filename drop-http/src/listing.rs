@@ -4,6 +4,7 @@
 //! until something changes: a commit, an edge of a window, a hold that lapses.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,8 +21,18 @@ use crate::etag::Tagged;
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     newest: Mutex<Option<Arc<Reading>>>,
+    /// How many readings have failed.
+    failures: AtomicU64,
     /// One reads, the others wait for what it reads.
-    turns: Turns<Openings>,
+    turns: Turns<Turn>,
+}
+
+/// What the next who reads needs to know.
+#[derive(Debug, Default)]
+struct Turn {
+    openings: Openings,
+    /// Why the last reading failed, if it did.
+    failure: Option<Problem>,
 }
 
 /// What was read at once, and its bytes.
@@ -63,7 +74,7 @@ impl Listing {
     /// The list as it is now.
     ///
     /// # Errors
-    /// What the store says where it has to be read.
+    /// What the store says where it has to be read, to everybody who waited for that.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the reading to the next who waits.
@@ -76,11 +87,23 @@ impl Listing {
         if let Some(kept) = self.kept(asked, asked.at) {
             return Ok(kept);
         }
-        let mut openings = self.turns.lock().await;
+        let failures = self.failures.load(Ordering::Acquire);
+        let mut turn = self.turns.lock().await;
         if let Some(kept) = self.kept(asked, clock.now()) {
             return Ok(kept);
         }
-        let reading = Arc::new(Reading::begin(service, clock, &mut openings).await?);
+        // A store that is away takes its time to say so: once for all who wait meanwhile.
+        if let Some(failure) = &turn.failure
+            && self.failures.load(Ordering::Acquire) != failures
+        {
+            return Err(failure.clone());
+        }
+        let reading = Reading::begin(service, clock, &mut turn.openings).await;
+        turn.failure = reading.as_ref().err().cloned();
+        if turn.failure.is_some() {
+            self.failures.fetch_add(1, Ordering::Release);
+        }
+        let reading = Arc::new(reading?);
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading.clone());
         Ok(reading)
     }

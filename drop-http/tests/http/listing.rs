@@ -9,6 +9,8 @@ use drop_core::conformance::{Fault, Faulty};
 use drop_core::model::{DropId, NewDrop, Timestamp, Units};
 use drop_core::{Amendment, DropService, Reserve, StoreError};
 use drop_store_memory::MemoryStore;
+use futures::FutureExt;
+use futures::future::{join, join_all};
 use serde_json::{Value, json};
 
 use crate::support::{Shop, clock, still_shop_on};
@@ -111,6 +113,33 @@ async fn a_fault_that_may_have_been_a_commit_makes_it_be_read_again() {
     assert_eq!(shop.reserve(id, "ann").await.status_code(), 503);
     store.fail_all(None);
     assert_eq!(available(&shop).await, [2]);
+}
+
+/// Each would wait for the store's own patience, one behind the other.
+#[tokio::test]
+async fn who_waited_for_a_reading_that_failed_is_told_so_at_once() {
+    let clock = clock();
+    let hangs = Faulty::new(Arc::new(MemoryStore::with_clock(clock.clone())));
+    let fails = Faulty::new(Arc::new(hangs.clone()));
+    let shop = still_shop_on(Arc::new(fails.clone()), clock);
+    hangs.fail_all(Some(Fault::Hang));
+    fails.fail_all(Some(Fault::LoseAnswer(StoreError::Unavailable(Arc::new(
+        std::io::Error::other("away"),
+    )))));
+    let asked = join_all((0..8).map(async |_| shop.get("/api/drops").await));
+    let all_wait = async {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        hangs.fail_all(None);
+    };
+    let (answers, ()) = join(asked, all_wait).await;
+    assert!(answers.iter().all(|answer| answer.status_code() == 503));
+    assert!(fails.looked(1).now_or_never().is_some());
+    assert!(fails.looked(1).now_or_never().is_none(), "it was read again for who waited");
+    // Who comes later asks again.
+    fails.fail_all(None);
+    assert!(list(&shop).await.is_empty());
 }
 
 #[tokio::test]
