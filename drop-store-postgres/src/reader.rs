@@ -60,7 +60,7 @@ SELECT r.n, r.user_id, r.variant, r.quantity, r.price::text, r.status, r.created
 FROM moment CROSS JOIN reservations r
 JOIN drops d ON d.id = r.drop_id JOIN users u ON u.id = r.user_id
 WHERE ($1::bigint IS NULL OR r.drop_id = $1)
-AND ($2::text IS NULL OR r.user_id = (SELECT id FROM users WHERE lower(username) = $2))
+AND ($2::text IS NULL OR r.user_id = (SELECT id FROM users WHERE lower(username COLLATE \"C\") = $2))
 AND (r.drop_id, r.n) < ($3, $4)
 AND r.status = 'active' AND r.expires_at > greatest(moment.at, d.updated_at)
 ORDER BY r.drop_id DESC, r.n DESC LIMIT $5";
@@ -71,13 +71,13 @@ SELECT p.n, p.user_id, p.variant, p.quantity, p.amount_paid::text, p.created_at,
     u.username
 FROM purchases p JOIN users u ON u.id = p.user_id
 WHERE ($1::bigint IS NULL OR p.drop_id = $1)
-AND ($2::text IS NULL OR p.user_id = (SELECT id FROM users WHERE lower(username) = $2))
+AND ($2::text IS NULL OR p.user_id = (SELECT id FROM users WHERE lower(username COLLATE \"C\") = $2))
 AND (p.drop_id, p.n) < ($3, $4)
 ORDER BY p.drop_id DESC, p.n DESC LIMIT $5";
 
 /// `$1` the user.
 const DROPS_OF: &str = "SELECT DISTINCT drop_id FROM reservations \
-     WHERE user_id = (SELECT id FROM users WHERE lower(username) = $1) ORDER BY drop_id";
+     WHERE user_id = (SELECT id FROM users WHERE lower(username COLLATE \"C\") = $1) ORDER BY drop_id";
 
 /// One drop, as it is now.
 pub(crate) async fn snapshot(

@@ -25,7 +25,7 @@ const SOLD: &str = "SELECT 1 FROM drops WHERE id = $1 AND sold > 0";
 const DELETE_SALES: &str = "DELETE FROM purchases WHERE drop_id = $1";
 const DELETE_DROP: &str = "DELETE FROM drops WHERE id = $1";
 
-const LOCK_USER: &str = "SELECT id FROM users WHERE lower(username) = $1 FOR UPDATE";
+const LOCK_USER: &str = "SELECT id FROM users WHERE lower(username COLLATE \"C\") = $1 FOR UPDATE";
 const HAS_RESERVATIONS: &str = "SELECT 1 FROM reservations WHERE user_id = $1 LIMIT 1";
 const DELETE_USER: &str = "DELETE FROM users WHERE id = $1";
 

@@ -31,7 +31,7 @@ SELECT new.username, clock_timestamp(), clock_timestamp()
 FROM unnest($4) WITH ORDINALITY AS new (username, position)
 WHERE EXISTS (SELECT 1 FROM drops WHERE id = $1 AND ($5 = 1 OR held + sold < total))
 ORDER BY new.position
-ON CONFLICT (lower(username)) DO NOTHING;
+ON CONFLICT (lower(username COLLATE \"C\")) DO NOTHING;
 COMMIT;
 ";
 
@@ -69,7 +69,7 @@ SELECT string_agg(concat_ws(' ', sought.position, found.id, found.username, coal
     THEN (SELECT sum(quantity) FROM purchases WHERE user_id = found.id AND drop_id = $1)
     END, 0)), ',') AS customers
 FROM unnest($6) WITH ORDINALITY AS sought (key, position) CROSS JOIN LATERAL (
-    SELECT id, username FROM users WHERE lower(username) = sought.key LIMIT 1
+    SELECT id, username FROM users WHERE lower(username COLLATE \"C\") = sought.key LIMIT 1
 ) found;
 ";
 

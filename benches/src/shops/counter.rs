@@ -41,7 +41,7 @@ impl Shop for CounterStatement {
              WHERE id = $1 AND held + sold < total RETURNING next_number - 1 AS n, price), \
              buyer AS (INSERT INTO users (username, created_at, updated_at) \
              SELECT $2, now(), now() FROM stock \
-             ON CONFLICT (lower(username)) DO UPDATE SET updated_at = now() RETURNING id) \
+             ON CONFLICT (lower(username COLLATE \"C\")) DO UPDATE SET updated_at = now() RETURNING id) \
              INSERT INTO reservations (drop_id, n, user_id, variant, quantity, price, status, \
              created_at, expires_at, updated_at) SELECT $1, stock.n, buyer.id, 0, 1, \
              stock.price, 'active', now(), now() + interval '1 hour', now() \

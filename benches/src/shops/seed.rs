@@ -28,7 +28,7 @@ impl LockCountInsert {
         let mut transaction = self.tables.pool.begin().await?;
         let user: i64 = sqlx::query_scalar(
             "INSERT INTO users (username, created_at, updated_at) VALUES ($1, now(), now()) \
-             ON CONFLICT (lower(username)) DO UPDATE SET updated_at = now() RETURNING id",
+             ON CONFLICT (lower(username COLLATE \"C\")) DO UPDATE SET updated_at = now() RETURNING id",
         )
         .bind(username)
         .fetch_one(&mut *transaction)

@@ -1,13 +1,13 @@
 //! Faults: bounded retries, the right kind of error, and nothing left behind.
 
 use std::future::Future;
-use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use drop_core::rules::Rejection;
 use drop_core::{Store, StoreError};
-use drop_store_postgres::testing::{Cluster, Database};
+use drop_store_postgres::PostgresStore;
+use drop_store_postgres::testing::{Cluster, Database, SqlProxy, Verdict};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use crate::kit::{
@@ -158,17 +158,26 @@ async fn a_lock_that_is_not_had_in_time_is_unavailable_and_others_go_on() {
 
 #[tokio::test]
 async fn a_process_that_stops_in_the_middle_loses_its_lock() {
-    let database = database().await;
-    let store = database.builder().idle_timeout(Duration::from_millis(100));
-    let store = store.connect().await.unwrap();
-    let id = drop_of(&store, 5).await;
-    let stopped_at = batch(id, vec![reserve("ann")]);
-    let mut stopped = pin!(store.apply(&stopped_at));
-    // Until it holds the lock, and then never polled again.
-    poll_until(stopped.as_mut(), async || open_transactions(&database).await > 0).await;
-    let other = database.connect().await.unwrap();
+    let (database, other) = store().await;
+    let id = drop_of(&other, 5).await;
+    let proxy = SqlProxy::before(&database.options()).await.unwrap();
+    let store = PostgresStore::builder_with(proxy.options());
+    let store = store.idle_timeout(Duration::from_millis(100)).connect_unmigrated().await.unwrap();
+    // It holds the lock, and says nothing more.
+    let mut gate = proxy.gate();
+    proxy.set_judge(|step| match step.sql.starts_with("WITH rows") {
+        true => Verdict::Hold,
+        false => Verdict::Pass,
+    });
+    let stopped = tokio::spawn({
+        let store = store.clone();
+        async move { try_one(&store, id, reserve("ann")).await }
+    });
+    let write = gate.next().await.unwrap();
     hold(&other, id, "bob").await;
-    let error = stopped.await.unwrap_err();
+    proxy.pass();
+    write.release();
+    let error = stopped.await.unwrap().unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert_eq!(counts(&store, id).await, (5, 1, 0));
 }
@@ -299,12 +308,6 @@ async fn step<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     let polled = polled.await.unwrap_or(Poll::Pending);
     tokio::time::sleep(Duration::from_micros(300)).await;
     polled
-}
-
-async fn poll_until<F: Future>(mut future: std::pin::Pin<&mut F>, until: impl AsyncFn() -> bool) {
-    while !until().await {
-        assert!(step(future.as_mut()).await.is_pending(), "it ended too soon");
-    }
 }
 
 async fn open_transactions(database: &Database) -> i64 {

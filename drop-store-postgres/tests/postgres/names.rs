@@ -5,7 +5,7 @@ use drop_core::Store;
 use drop_core::model::{DropId, DropTerms, NewDrop, ReservationId};
 use drop_core::rules::{Effect, Outcome, Rejection};
 use drop_store_postgres::PostgresStore;
-use drop_store_postgres::testing::{SqlProxy, Verdict};
+use drop_store_postgres::testing::{Cluster, SqlProxy, Verdict};
 use sqlx::{AssertSqlSafe, Executor};
 
 use crate::guards::beginning;
@@ -133,4 +133,29 @@ async fn what_was_kept_of_another_history_is_not_gone_on_with() {
     let answer = outcome(&store, id, purchase(bobs.id(), "bob")).await;
     assert!(matches!(answer, Outcome::Done(_)), "{answer:?}");
     crate::kit::assert_sound(&store, id).await;
+}
+
+/// Turkish lowers `I` to a letter that no username has.
+#[tokio::test]
+async fn a_name_is_one_user_whatever_language_the_database_is_in() {
+    let cluster = Cluster::in_memory().await.unwrap();
+    let beside = cluster.empty_database().await.unwrap();
+    let mut outside = beside.connection().await.unwrap();
+    let database = format!("drop_test_turkish_{}", std::process::id());
+    let create = format!(
+        "CREATE DATABASE {database} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR'"
+    );
+    outside.execute(AssertSqlSafe(create)).await.unwrap();
+    let options = beside.options().database(&database);
+    let store = PostgresStore::builder_with(options).connect().await.unwrap();
+    let id = drop_of(&store, 5).await;
+    let held = hold(&store, id, "IRIS").await;
+    assert_eq!(hold(&store, id, "iris").await.id(), held.id());
+    assert_eq!(hold(&store, id, "IrIs").await.id(), held.id());
+    buy(&store, id, "iris").await;
+    assert_eq!(store.drops_of(&name("Iris")).await.unwrap(), [id]);
+    assert_sound(&store, id).await;
+    store.close().await;
+    let remove = format!("DROP DATABASE {database} WITH (FORCE)");
+    outside.execute(AssertSqlSafe(remove)).await.unwrap();
 }

@@ -26,7 +26,7 @@ async fn fill(outside: &mut PgConnection, [first, second]: [DropId; 2], after: i
          INSERT INTO reservations (drop_id, n, user_id, variant, quantity, price, status,
             created_at, expires_at, updated_at)
          SELECT CASE WHEN i % 2 = 0 THEN {first} ELSE {second} END, {after} + (i + 1) / 2,
-            (SELECT id FROM users WHERE lower(username) = 'filler1') + i - 1, 0, 1, 1.5, CASE WHEN (i + 1) / 2 % 5 IN (1, 2) THEN 'active'
+            (SELECT id FROM users WHERE lower(username COLLATE \"C\") = 'filler1') + i - 1, 0, 1, 1.5, CASE WHEN (i + 1) / 2 % 5 IN (1, 2) THEN 'active'
                 WHEN (i + 1) / 2 % 5 IN (3, 4) THEN 'completed' ELSE 'expired' END,
             now(), now() + INTERVAL '1 day', now()
          FROM generate_series(1, {rows}) i;
