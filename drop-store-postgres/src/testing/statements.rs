@@ -84,6 +84,10 @@ pub fn hot_statements() -> Vec<HotStatement> {
             within: name != "MAKE_USERS",
         }));
     }
+    // Of a drop that has nothing: what one costs that has much is its own affair.
+    let loading = parts(sql::VARIANTS).chain(parts(sql::LOAD)).filter(|part| !part.is_empty());
+    statements
+        .extend(loading.map(|sql| HotStatement { types: "bigint", ..within("LOAD", sql, "3") }));
     statements
 }
 
