@@ -11,6 +11,7 @@ use crate::fault::{Fault, Phase};
 use crate::schema;
 use crate::server::{Patience, Server};
 use crate::store::PostgresStore;
+use crate::warm::Warm;
 
 /// The ways to a store; here, because a builder knows the store and not the other way round.
 impl PostgresStore {
@@ -55,9 +56,6 @@ pub struct PostgresBuilder {
 }
 
 impl PostgresBuilder {
-    /// A connection that was idle for so long is tried before it is used. One that dies
-    /// earlier is noticed by its first message, which is sent again on another.
-    const TRUSTED: Duration = Duration::from_secs(1);
     /// How long a lock is waited for. Who queues behind a batch that waits in vain waits twice,
     /// and is to be told within 2 s.
     const LOCK: Duration = Duration::from_millis(800);
@@ -161,7 +159,7 @@ impl PostgresBuilder {
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
-                    if meta.idle_for > Self::TRUSTED {
+                    if meta.idle_for > Warm::TRUSTED {
                         connection.ping().await?;
                     }
                     Ok(true)
@@ -171,8 +169,7 @@ impl PostgresBuilder {
             .await
             .map_err(|error| StoreError::from(Fault::new(error, Phase::Working)))?;
         let prepared = self.statements > 0;
-        let server = Server { pool, patience: self.patience, prepared };
-        Ok(PostgresStore::over(server))
+        Ok(PostgresStore::over(Server::new(pool, self.patience, prepared)))
     }
 
     /// Brings the schema up to date, and opens nothing.

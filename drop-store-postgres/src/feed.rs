@@ -8,6 +8,7 @@ use drop_core::rules::Change;
 use drop_core::store::Due;
 
 use crate::decode::{self, get, sound};
+use crate::facts;
 use crate::literal::Literal;
 use crate::reader::limit;
 use crate::server::Server;
@@ -81,7 +82,7 @@ pub(crate) async fn changes(
     rows.iter()
         .map(|row| {
             let facts: &str = get(row, 0)?;
-            sound(serde_json::from_str(facts)).map(Arc::new)
+            facts::decode(facts).map(Arc::new)
         })
         .collect()
 }

@@ -79,7 +79,7 @@ impl Hints {
             .connect_lazy_with(server.pool.connect_options().as_ref().clone());
         let outbox = Arc::new(Outbox::default());
         let (heard, _) = broadcast::channel(Self::KEPT);
-        let server = Server { pool, ..server.clone() };
+        let server = Server::new(pool, server.patience, server.prepared);
         let telling = server.prepared.then(|| {
             let telling = tell(server.clone(), outbox.clone());
             runtime.spawn(telling).abort_handle()
@@ -145,7 +145,10 @@ async fn tell_now(server: &Server, payloads: Vec<String>) -> Result<(), Fault> {
     let query = sqlx::query(TELL).bind(CHANNEL).bind(payloads).persistent(server.prepared);
     let told = timeout(server.patience.answer, query.execute(&mut *connection)).await;
     let fault = match told {
-        Ok(Ok(_)) => return Ok(()),
+        Ok(Ok(_)) => {
+            connection.settle();
+            return Ok(());
+        }
         Ok(Err(error)) => Fault::new(error, Phase::Working),
         Err(_) => Fault::silent(Phase::Working),
     };

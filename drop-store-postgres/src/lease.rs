@@ -1,37 +1,62 @@
-//! A connection of the pool that goes back to it in bounded time.
+//! A connection, for as long as somebody uses it.
 
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::sync::OwnedSemaphorePermit;
 
-/// A connection of the pool, for as long as this is kept.
-///
-/// sqlx asks a connection for a sign of life before it takes it back, and waits for that
-/// without end (sqlx 0.9.0, `Floating::return_to_pool`). Where the network swallows it, the
-/// connection's place in the pool would be lost until the system gives the socket up, which
-/// takes a quarter of an hour or never comes; a few such and the pool has no room for anybody.
-/// Here the sign must come within `patience`, or the connection is closed and its place free.
+use crate::warm::Warm;
+
+/// A connection, for as long as this is kept. Then it is kept warm where it owes no answer, and
+/// goes back to the pool otherwise, in bounded time.
 #[derive(Debug)]
 pub(crate) struct Lease {
     connection: Option<PoolConnection<Postgres>>,
-    patience: Duration,
-    broken: bool,
+    lent: Instant,
+    // Given up behind the connection: by the next turn it is kept already, or its place is free.
+    turn: Option<OwnedSemaphorePermit>,
+    warm: Arc<Warm>,
+    state: State,
+}
+
+/// What the server still has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Maybe something: somebody may have left in the middle of it.
+    Asked,
+    /// Nothing.
+    Settled,
+    /// The connection is no good any more.
+    Broken,
 }
 
 impl Lease {
     const TAKEN: &str = "only its end takes the connection";
 
-    pub(crate) const fn new(connection: PoolConnection<Postgres>, patience: Duration) -> Self {
-        Self { connection: Some(connection), patience, broken: false }
+    /// Of a connection that the pool gave at `lent`.
+    pub(crate) const fn new(
+        connection: PoolConnection<Postgres>,
+        lent: Instant,
+        turn: OwnedSemaphorePermit,
+        warm: Arc<Warm>,
+    ) -> Self {
+        let connection = Some(connection);
+        Self { connection, lent, turn: Some(turn), warm, state: State::Asked }
+    }
+
+    /// Everything that was asked is answered, and no transaction is open: it may be used again as
+    /// it is.
+    pub(crate) const fn settle(&mut self) {
+        self.state = State::Settled;
     }
 
     /// The connection is no good any more: it does not go back.
     pub(crate) const fn give_up(&mut self) {
-        self.broken = true;
+        self.state = State::Broken;
     }
 }
 
@@ -52,17 +77,10 @@ impl DerefMut for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
-        let Ok(runtime) = Handle::try_current() else {
-            // Without a runtime nothing can be sent: closing the socket rolls back as well. This
-            // is where that is seen to, also for what gives up a lease to have it so.
-            drop(connection.detach());
-            return;
-        };
-        if self.broken {
-            connection.close_on_drop();
-            return;
+        match self.state {
+            State::Settled => self.warm.keep(connection, self.lent),
+            State::Broken if Handle::try_current().is_ok() => connection.close_on_drop(),
+            State::Asked | State::Broken => self.warm.give_back(connection, self.turn.take()),
         }
-        // Dropped at its end, it closes the socket and gives the place back.
-        runtime.spawn(timeout(self.patience, connection.return_to_pool()));
     }
 }

@@ -103,6 +103,7 @@ mod apply;
 mod audit;
 mod builder;
 mod decode;
+mod facts;
 mod fault;
 mod feed;
 mod hints;
@@ -122,6 +123,7 @@ mod store;
 pub mod testing;
 mod transaction;
 mod tries;
+mod warm;
 mod write;
 
 pub use builder::PostgresBuilder;

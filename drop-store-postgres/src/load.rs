@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use drop_core::StoreError;
 use drop_core::model::{DropId, DropSnapshot, Purchaser, Timestamp, UserId};
-use drop_core::rules::{ActiveRows, Batch, Change, Command, Customer, Ledger};
+use drop_core::rules::{ActiveRows, Batch, Command, Customer, Ledger};
 
 use crate::decode::{self, get, has, sound};
+use crate::facts;
 use crate::fault::Fault;
 use crate::kept::Kept;
 use crate::literal::{Literal, spell};
@@ -61,7 +62,7 @@ async fn follow(
     for (index, row) in rows.iter().enumerate() {
         // What cannot be followed is no contradiction: the rows say how the drop stands.
         let facts: &str = get(row, 0)?;
-        let Ok(change) = serde_json::from_str::<Change>(facts) else { return Ok(None) };
+        let Ok(change) = facts::decode(facts) else { return Ok(None) };
         if index > 0 {
             if kept.follow(&change).is_err() {
                 return Ok(None);

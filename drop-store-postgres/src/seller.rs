@@ -8,6 +8,7 @@ use drop_core::rules::Change;
 use drop_core::store::Deletion;
 
 use crate::decode::{self, get};
+use crate::facts;
 use crate::fault::Fault;
 use crate::literal::{Literal, spell};
 use crate::opening;
@@ -56,7 +57,7 @@ async fn try_create(server: &Server, new: &NewDrop) -> Result<DropSnapshot, Faul
         .bind(id.get())
         .bind(write::revision(&first)?)
         .bind(first.as_of.to_chrono())
-        .bind(write::facts(&first)?);
+        .bind(facts::encode(&first)?);
     write::agree("changes", transaction.execute(query).await?, 1)?;
     transaction.commit().await?;
     Ok(DropSnapshot {

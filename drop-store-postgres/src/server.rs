@@ -1,16 +1,18 @@
 //! The server as the store sees it: a pool, and how long to wait for what.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use drop_core::StoreError;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, Connection, PgPool};
 use tokio::time::timeout;
 
 use crate::fault::{Fault, Phase};
 use crate::lease::Lease;
 use crate::literal::{Literal, spell};
 use crate::tries::Tries;
+use crate::warm::Warm;
 
 /// How long the store waits.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +32,26 @@ pub(crate) struct Server {
     pub(crate) patience: Patience,
     /// Whether statements are prepared by name and kept.
     pub(crate) prepared: bool,
+    warm: Arc<Warm>,
 }
 
 impl Server {
     /// What administration may take: deleting a million rows is no sign of a dead server.
     const LONG: u32 = 60;
+
+    pub(crate) fn new(pool: PgPool, patience: Patience, prepared: bool) -> Self {
+        let warm = Arc::new(Warm::new(pool.options().get_max_connections(), patience.answer));
+        Self { pool, patience, prepared, warm }
+    }
+
+    /// Closes every connection, after what is under way.
+    ///
+    /// # Cancel safety
+    /// None is given any more; those that are there are closed behind the caller's back.
+    pub(crate) async fn close(&self) {
+        self.warm.close();
+        self.pool.close().await;
+    }
 
     /// Runs a script in a connection of its own and gives all its rows.
     ///
@@ -88,7 +105,10 @@ impl Server {
         let mut connection = self.acquire().await?;
         let answer = sqlx::raw_sql(script).fetch_all(&mut *connection);
         match timeout(patience, answer).await {
-            Ok(Ok(rows)) => Ok(rows),
+            Ok(Ok(rows)) => {
+                connection.settle();
+                Ok(rows)
+            }
             Ok(Err(error)) => {
                 let fault = Fault::new(error, Phase::Opening);
                 if !fault.spares_connection() {
@@ -103,11 +123,32 @@ impl Server {
         }
     }
 
+    /// A connection, in the order of asking.
+    ///
+    /// # Cancel safety
+    /// Who leaves has taken nothing.
     pub(crate) async fn acquire(&self) -> Result<Lease, Fault> {
-        // Whatever keeps the pool from giving a connection, nothing was asked of one.
-        let acquired = self.pool.acquire().await;
-        let connection = acquired.map_err(|error| Fault::new(error, Phase::Working))?;
-        Ok(Lease::new(connection, self.patience.answer))
+        let patience = self.pool.options().get_acquire_timeout();
+        let lease = timeout(patience, self.lend()).await;
+        let lease = lease.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        // Whatever keeps a connection from being given, nothing was asked of one.
+        lease.map_err(|error| Fault::new(error, Phase::Working))
+    }
+
+    async fn lend(&self) -> Result<Lease, sqlx::Error> {
+        loop {
+            let turn = self.warm.turn().await?;
+            let Some(kept) = self.warm.last() else {
+                let connection = self.pool.acquire().await?;
+                return Ok(Lease::new(connection, Instant::now(), turn, self.warm.clone()));
+            };
+            let trusted = kept.is_trusted();
+            let mut lease = Lease::new(kept.connection, kept.lent, turn, self.warm.clone());
+            if trusted || lease.ping().await.is_ok() {
+                return Ok(lease);
+            }
+            lease.give_up();
+        }
     }
 }
 

@@ -54,7 +54,7 @@ impl PostgresStore {
     /// # Cancel safety
     /// The pool gives no connection any more; those it has are closed behind the caller's back.
     pub async fn close(&self) {
-        self.inner.server.pool.close().await;
+        self.server().close().await;
     }
 
     pub(crate) fn over(server: Server) -> Self {

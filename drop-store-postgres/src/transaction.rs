@@ -96,8 +96,10 @@ impl Transaction {
     pub(crate) async fn commit(mut self) -> Result<(), Fault> {
         self.phase = Phase::Committing;
         self.script(AssertSqlSafe("COMMIT".to_owned())).await?;
-        // Nothing to roll back: the connection goes straight back to the pool.
-        self.connection = None;
+        // Nothing to roll back: the next may have the connection at once.
+        if let Some(mut connection) = self.connection.take() {
+            connection.settle();
+        }
         Ok(())
     }
 
@@ -131,8 +133,9 @@ impl Drop for Transaction {
         // The pool's own connections come back in the same way, in a task of their own.
         runtime.spawn(async move {
             let undone = sqlx::raw_sql("ROLLBACK").execute(&mut *connection);
-            if !matches!(timeout(patience, undone).await, Ok(Ok(_))) {
-                connection.give_up();
+            match timeout(patience, undone).await {
+                Ok(Ok(_)) => connection.settle(),
+                _ => connection.give_up(),
             }
         });
     }

@@ -8,6 +8,7 @@ use sqlx::query::Query;
 use sqlx::types::chrono::{DateTime, Utc};
 
 use crate::decode::{get, sound};
+use crate::facts;
 use crate::fault::Fault;
 use crate::sql;
 use crate::transaction::Transaction;
@@ -170,7 +171,7 @@ fn bind_head<'q>(
         .bind(i64::from(stock.held()))
         .bind(i64::from(stock.sold()))
         .bind(sound(serde_json::to_string(&change.recent))?)
-        .bind(facts(change)?))
+        .bind(facts::encode(change)?))
 }
 
 /// Numbers, states and deadlines.
@@ -204,11 +205,6 @@ fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
 /// A change's revision as the database has it.
 pub(crate) fn revision(change: &Change) -> Result<i64, StoreError> {
     sound(i64::try_from(change.revision.get()))
-}
-
-/// The whole change, for the feed.
-pub(crate) fn facts(change: &Change) -> Result<String, StoreError> {
-    sound(serde_json::to_string(change))
 }
 
 /// What was written is what was decided, or nothing of it is committed.

@@ -12,7 +12,7 @@ use sqlx::Executor;
 use crate::kit::{buy, database, drop_of, forget, hold, name, outcome, plain, reserve, try_one};
 
 /// Long after every bound that these tests set, and before every other one.
-async fn soon<F: Future>(future: F) -> F::Output {
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(30), future).await.expect("it waits without a bound")
 }
 

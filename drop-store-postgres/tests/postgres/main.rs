@@ -3,6 +3,7 @@
 mod bounds;
 mod cluster;
 mod conformance;
+mod connections;
 mod faults;
 mod guards;
 mod hints;
