@@ -115,7 +115,7 @@ async fn a_closed_store_leaves_no_connection_and_gives_none() {
     let id = drop_of(&store, 100).await;
     tokio::join!(hold(&store, id, "ann"), hold(&store, id, "bob"));
     let used = taken(&proxy);
-    store.close().await;
+    soon(store.close()).await;
     // Without end where one stays; and the proxy hears of it only after the store.
     let mut open: BTreeSet<u64> = used.iter().map(|(connection, _)| *connection).collect();
     assert!(open.len() > 1, "{used:?}");
