@@ -36,9 +36,13 @@ struct Facts {
     as_of: Timestamp,
     variants: Vec<VariantStock>,
     next_number: u32,
+    // Missing is not the same as none.
+    #[serde(deserialize_with = "Option::deserialize")]
     updated: Option<Rows>,
+    #[serde(deserialize_with = "Option::deserialize")]
     inserted: Option<Rows>,
     forgotten: Vec<UserId>,
+    #[serde(deserialize_with = "Option::deserialize")]
     purchasers: Option<Buyers>,
     recent: Vec<Purchaser>,
     terms: Option<Arc<DropTerms>>,
@@ -131,20 +135,21 @@ impl Rows {
 
     fn reservations(rows: Option<Self>, drop_id: DropId) -> Result<Vec<Reservation>, StoreError> {
         let Some(rows) = rows else { return Ok(Vec::new()) };
+        let count = rows.n.len();
         let reservation = |(index, number): (usize, &u32)| {
             let claim = Claim {
                 id: sound(ReservationId::new(drop_id, *number))?,
-                user_id: rows.user.of_row(index)?,
-                variant: rows.variant.of_row(index)?,
-                quantity: rows.quantity.of_row(index)?,
-                price: rows.price.of_row(index)?,
-                created_at: rows.created_at.of_row(index)?,
+                user_id: rows.user.of_row(index, count)?,
+                variant: rows.variant.of_row(index, count)?,
+                quantity: rows.quantity.of_row(index, count)?,
+                price: rows.price.of_row(index, count)?,
+                created_at: rows.created_at.of_row(index, count)?,
             };
             Ok(Reservation::restore(
                 claim,
-                rows.expires_at.of_row(index)?,
-                rows.updated_at.of_row(index)?,
-                rows.status.of_row(index)?,
+                rows.expires_at.of_row(index, count)?,
+                rows.updated_at.of_row(index, count)?,
+                rows.status.of_row(index, count)?,
             ))
         };
         rows.n.iter().enumerate().map(reservation).collect()
@@ -161,8 +166,9 @@ impl Buyers {
 
     fn purchasers(buyers: Option<Self>) -> Result<Vec<Purchaser>, StoreError> {
         let Some(Self { username, purchased_at }) = buyers else { return Ok(Vec::new()) };
+        let count = username.len();
         let purchaser = |(index, username)| {
-            Ok(Purchaser { username, purchased_at: purchased_at.of_row(index)? })
+            Ok(Purchaser { username, purchased_at: purchased_at.of_row(index, count)? })
         };
         username.into_iter().enumerate().map(purchaser).collect()
     }
@@ -183,14 +189,13 @@ impl<T: Copy + PartialEq> Column<T> {
         })
     }
 
-    fn of_row(&self, index: usize) -> Result<T, StoreError> {
-        match self {
-            Self::Same(value) => Ok(*value),
-            Self::Each(values) => {
-                let missing = || StoreError::corrupt("a change has rows without all members");
-                values.get(index).copied().ok_or_else(missing)
-            }
-        }
+    /// The member of the row at `index` of so many `rows`.
+    fn of_row(&self, index: usize, rows: usize) -> Result<T, StoreError> {
+        let value = match self {
+            Self::Same(value) => Some(value),
+            Self::Each(values) => values.get(index).filter(|_| values.len() == rows),
+        };
+        value.copied().ok_or_else(|| StoreError::corrupt("a change's columns differ in length"))
     }
 }
 
@@ -285,9 +290,11 @@ mod tests {
     #[test]
     fn what_lacks_a_member_is_corrupt() {
         let text = encode(&change(&["1", "2"])).unwrap();
-        let short = text.replace("[3,6]", "[3]");
-        assert_ne!(text, short);
-        for bad in [short.as_str(), "{}", "", "[]"] {
+        let users = |users: &str| text.replace("[3,6]", users);
+        let without = |member: &str| text.replace(member, "\"_\":");
+        let bad = [users("[3]"), users("[3,6,9]"), users("[]"), without("\"updated\":")];
+        assert!(bad.iter().all(|bad| *bad != text));
+        for bad in bad.iter().map(String::as_str).chain(["{}", "", "[]"]) {
             assert!(matches!(decode(bad), Err(StoreError::Corrupt(_))), "{bad}");
         }
     }

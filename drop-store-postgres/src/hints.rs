@@ -145,10 +145,8 @@ async fn tell_now(server: &Server, payloads: Vec<String>) -> Result<(), Fault> {
     let query = sqlx::query(TELL).bind(CHANNEL).bind(payloads).persistent(server.prepared);
     let told = timeout(server.patience.answer, query.execute(&mut *connection)).await;
     let fault = match told {
-        Ok(Ok(_)) => {
-            connection.settle();
-            return Ok(());
-        }
+        // Back through the pool, which gives it up where nothing is told for long.
+        Ok(Ok(_)) => return Ok(()),
         Ok(Err(error)) => Fault::new(error, Phase::Working),
         Err(_) => Fault::silent(Phase::Working),
     };

@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, Postgres};
-use tokio::runtime::Handle;
+use sqlx::{Connection, PgConnection, Postgres};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::warm::Warm;
 
-/// A connection, for as long as this is kept. Then it is kept warm where it owes no answer, and
-/// goes back to the pool otherwise, in bounded time.
+/// A connection, for as long as this is kept, and the turn that it goes with. Then it is kept warm
+/// where it owes no answer, and goes back to the pool otherwise, in bounded time.
 #[derive(Debug)]
 pub(crate) struct Lease {
     connection: Option<PoolConnection<Postgres>>,
     lent: Instant,
-    // Given up behind the connection: by the next turn it is kept already, or its place is free.
     turn: Option<OwnedSemaphorePermit>,
     warm: Arc<Warm>,
     state: State,
@@ -35,17 +33,31 @@ enum State {
 }
 
 impl Lease {
-    const TAKEN: &str = "only its end takes the connection";
+    const TAKEN: &str = "nobody has a lease before it is filled, and only its end empties it";
 
-    /// Of a connection that the pool gave at `lent`.
-    pub(crate) const fn new(
-        connection: PoolConnection<Postgres>,
-        lent: Instant,
-        turn: OwnedSemaphorePermit,
-        warm: Arc<Warm>,
-    ) -> Self {
-        let connection = Some(connection);
-        Self { connection, lent, turn: Some(turn), warm, state: State::Asked }
+    /// Of no connection yet.
+    pub(crate) fn new(turn: OwnedSemaphorePermit, warm: Arc<Warm>) -> Self {
+        let (lent, turn) = (Instant::now(), Some(turn));
+        Self { connection: None, lent, turn, warm, state: State::Asked }
+    }
+
+    /// Of this connection, which the pool gave at `lent`.
+    pub(crate) fn fill(&mut self, connection: PoolConnection<Postgres>, lent: Instant) {
+        (self.connection, self.lent, self.state) = (Some(connection), lent, State::Asked);
+    }
+
+    /// Whether the server answers; else the lease is of no connection any more.
+    ///
+    /// Until it has answered the connection is taken for dead, also where nobody waits any longer.
+    pub(crate) async fn is_alive(&mut self) -> bool {
+        self.state = State::Broken;
+        let alive = self.ping().await.is_ok();
+        if alive {
+            self.state = State::Asked;
+        } else {
+            self.end();
+        }
+        alive
     }
 
     /// Everything that was asked is answered, and no transaction is open: it may be used again as
@@ -57,6 +69,17 @@ impl Lease {
     /// The connection is no good any more: it does not go back.
     pub(crate) const fn give_up(&mut self) {
         self.state = State::Broken;
+    }
+
+    /// The connection goes where it belongs, and the turn after it.
+    fn end(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        match self.state {
+            State::Settled => self.warm.keep(connection, self.lent, self.turn.take()),
+            // Without a farewell: its socket is closed and its place in the pool free at once.
+            State::Broken => drop(connection.detach()),
+            State::Asked => self.warm.give_back(connection, self.turn.take()),
+        }
     }
 }
 
@@ -76,11 +99,6 @@ impl DerefMut for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        match self.state {
-            State::Settled => self.warm.keep(connection, self.lent),
-            State::Broken if Handle::try_current().is_ok() => connection.close_on_drop(),
-            State::Asked | State::Broken => self.warm.give_back(connection, self.turn.take()),
-        }
+        self.end();
     }
 }

@@ -73,14 +73,17 @@
 //! | 55P03, the lock was not had in time | `Unavailable` at once: the caller has waited already |
 //! | 23503 on a user who is deleted meanwhile, or somebody who was not made a user and can get a unit by now | run again with the user made; then `Contended` |
 //! | other 23xxx, XX001, XX002 | `Corrupt` |
-//! | a connection that died in the pool | another one, as often as the pool is large |
+//! | a connection that died while nobody used it | another one, as often as the pool is large |
 //! | no connection, a cut one, a silent server, 08, 53, 57, 58, 25006 | `Unavailable`; nothing is written |
 //! | any of these, or no answer, once COMMIT was sent | `Unknown` |
 //!
 //! Nothing but a migration waits without a bound: not the start, not an answer, not the sign of
-//! life that the pool asks of a connection that comes back to it, not a listener. Where the network swallows a connection,
-//! its place in the pool is free again within the answer timeout, and the server ends what was
-//! open on it within the idle timeout.
+//! life that the pool asks of a connection that comes back to it, not a listener. Where the network
+//! swallows a connection, its place in the pool is free again within the answer timeout, and the
+//! server ends what was open on it within the idle timeout.
+//!
+//! Connections are given in the order of asking, and the one that was used last goes first: a server
+//! process that has just done the same is faster than one that begins with it.
 //!
 //! # Many instances
 //! Each change is a row of `drop_changes`, in the same commit. [`hints`](drop_core::Store::hints)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use drop_core::StoreError;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Connection, PgPool};
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::timeout;
 
 use crate::fault::{Fault, Phase};
@@ -136,19 +136,17 @@ impl Server {
     }
 
     async fn lend(&self) -> Result<Lease, sqlx::Error> {
-        loop {
-            let turn = self.warm.turn().await?;
-            let Some(kept) = self.warm.last() else {
-                let connection = self.pool.acquire().await?;
-                return Ok(Lease::new(connection, Instant::now(), turn, self.warm.clone()));
-            };
+        let turn = self.warm.turn().await?;
+        let mut lease = Lease::new(turn, self.warm.clone());
+        while let Some(kept) = self.warm.last() {
             let trusted = kept.is_trusted();
-            let mut lease = Lease::new(kept.connection, kept.lent, turn, self.warm.clone());
-            if trusted || lease.ping().await.is_ok() {
+            lease.fill(kept.connection, kept.lent);
+            if trusted || lease.is_alive().await {
                 return Ok(lease);
             }
-            lease.give_up();
         }
+        lease.fill(self.pool.acquire().await?, Instant::now());
+        Ok(lease)
     }
 }
 

@@ -16,8 +16,8 @@ use tokio::time::timeout;
 /// ago does it faster: its plans are made and its caches full. So a drop that sells has one such
 /// process, or two, and nothing is sent between one batch and the next.
 ///
-/// Only what owes no answer is kept. All else goes back through the pool, and so does every
-/// connection now and then, which is where those that are old are replaced.
+/// Only what owes no answer is kept. All else goes back through the pool, and so does what has been
+/// away from it for a minute, which is where connections that are old are replaced.
 #[derive(Debug)]
 pub(crate) struct Warm {
     /// One for each connection that the pool may have: who has a turn finds a connection here,
@@ -72,20 +72,30 @@ impl Warm {
         self.stack().pop()
     }
 
-    /// Keeps a connection that owes no answer, unless it is time that the pool sees it.
-    pub(crate) fn keep(&self, connection: PoolConnection<Postgres>, lent: Instant) {
+    /// Keeps a connection that owes no answer, unless it is time that the pool sees it; and then
+    /// gives its turn to the next.
+    pub(crate) fn keep(
+        &self,
+        connection: PoolConnection<Postgres>,
+        lent: Instant,
+        turn: Option<OwnedSemaphorePermit>,
+    ) {
         let mut stack = self.stack();
         if self.turns.is_closed() || lent.elapsed() >= Self::STAYS {
             drop(stack);
-            return self.give_back(connection, None);
+            return self.give_back(connection, turn);
         }
         stack.push(Kept { connection, lent, since: Instant::now() });
-        // Where fewer are needed than before, those at the bottom are not used any more.
-        let first = stack.first().is_some_and(|first| first.since.elapsed() >= Self::STAYS);
-        let unused = first.then(|| stack.remove(0));
+        // By its next turn it is here.
+        drop(turn);
+        // Where fewer are needed than before, those at the bottom are not used any more. What goes
+        // back takes a turn along, or somebody would wait for its place.
+        let unused = stack.first().is_some_and(|first| first.since.elapsed() >= Self::STAYS);
+        let turn = unused.then(|| self.turns.clone().try_acquire_owned().ok()).flatten();
+        let unused = turn.is_some().then(|| stack.remove(0));
         drop(stack);
         if let Some(unused) = unused {
-            self.give_back(unused.connection, None);
+            self.give_back(unused.connection, turn);
         }
     }
 

@@ -6,7 +6,7 @@ use drop_core::model::{DropId, DropTerms, NewDrop, ReservationId};
 use drop_core::rules::{Effect, Outcome, Rejection};
 use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::{Cluster, SqlProxy, Verdict};
-use sqlx::{AssertSqlSafe, Executor};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::guards::beginning;
 use crate::kit::{
@@ -135,7 +135,8 @@ async fn what_was_kept_of_another_history_is_not_gone_on_with() {
     crate::kit::assert_sound(&store, id).await;
 }
 
-/// Turkish lowers `I` to a letter that no username has.
+/// Turkish lowers `I` to a letter that no username has. Before migration 2 names were lowered so,
+/// and such a name was made a user again and again, whom nobody found.
 #[tokio::test]
 async fn a_name_is_one_user_whatever_language_the_database_is_in() {
     let cluster = Cluster::in_memory().await.unwrap();
@@ -147,7 +148,17 @@ async fn a_name_is_one_user_whatever_language_the_database_is_in() {
     );
     outside.execute(AssertSqlSafe(create)).await.unwrap();
     let options = beside.options().database(&database);
-    let store = PostgresStore::builder_with(options).connect().await.unwrap();
+    let builder = PostgresStore::builder_with(options.clone());
+    builder.migrate().await.unwrap();
+    let mut within = PgConnection::connect_with(&options).await.unwrap();
+    let as_before = "DELETE FROM drop_migrations WHERE version = 2;
+        DROP INDEX users_by_name;
+        CREATE UNIQUE INDEX users_by_name ON users (lower(username));
+        INSERT INTO users (username, created_at, updated_at)
+        VALUES ('IRIS', now(), now()), ('iris', now(), now());";
+    within.execute(as_before).await.unwrap();
+    within.close().await.unwrap();
+    let store = builder.connect().await.unwrap();
     let id = drop_of(&store, 5).await;
     let held = hold(&store, id, "IRIS").await;
     assert_eq!(hold(&store, id, "iris").await.id(), held.id());

@@ -124,8 +124,17 @@ mod tests {
                 let suite = suite.unwrap_or_else(|| panic!("{}: no suite {expected}", patch.name));
                 assert!(suite.sees(&patch), "{} is not in {expected}", patch.name);
             }
-            let guards =
-                ["rules", "transaction", "journal", "lane", "memory", "bus", "http", "cost"];
+            let guards = [
+                "rules",
+                "transaction",
+                "connections",
+                "journal",
+                "lane",
+                "memory",
+                "bus",
+                "http",
+                "cost",
+            ];
             assert!(guards.contains(&patch.guard.as_str()), "{}: {}", patch.name, patch.guard);
         }
     }
