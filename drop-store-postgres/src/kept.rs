@@ -25,6 +25,9 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// What a drop keeps beside its holds and variants, in holds: its terms and newest purchasers.
+    const OWN: usize = 16;
+
     /// A drop without holds.
     pub(crate) fn new(
         head: Head,
@@ -83,9 +86,9 @@ impl Kept {
         rows
     }
 
-    /// How much is kept: its holds, and itself.
+    /// How much is kept, in holds.
     pub(crate) fn size(&self) -> usize {
-        self.holds.len().saturating_add(1)
+        self.holds.len().saturating_add(self.variants.len()).saturating_add(Self::OWN)
     }
 
     pub(crate) const fn revision(&self) -> Revision {

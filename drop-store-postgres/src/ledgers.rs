@@ -31,7 +31,7 @@ impl Default for Ledgers {
 }
 
 impl Ledgers {
-    /// Drops and holds together, at about 200 bytes each.
+    /// As much as so many holds, at about 150 bytes each.
     const MOST: usize = 2_000_000;
 
     fn bounded(most: usize) -> Self {
@@ -74,5 +74,65 @@ impl State {
             self.drops.shrink_to_fit();
         }
         Some(kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drop_core::model::{
+        DropId, DropName, DropTerms, HoldPolicy, Revision, Stock, Timestamp, Units, VariantStock,
+        Window,
+    };
+
+    use super::Ledgers;
+    use crate::kept::Kept;
+    use crate::opening::Head;
+
+    fn id(id: i64) -> DropId {
+        DropId::new(id).unwrap()
+    }
+
+    /// A drop of so many variants.
+    fn kept(revision: u64, variants: usize) -> Kept {
+        let terms = DropTerms {
+            name: DropName::new("Sneaker").unwrap(),
+            price: "150.00".parse().unwrap(),
+            window: Window::always(),
+            limit: None,
+            hold: HoldPolicy::seconds(60),
+        };
+        let head = Head { revision: Revision::new(revision), updated_at: Timestamp::EPOCH };
+        let variant = VariantStock { name: None, stock: Stock::new(Units::ONE) };
+        Kept::new(head, 1, terms, vec![variant; variants], Vec::new())
+    }
+
+    fn there(ledgers: &Ledgers) -> usize {
+        ledgers.lock().drops.len()
+    }
+
+    #[test]
+    fn no_more_is_kept_than_there_is_room_for() {
+        let ledgers = Ledgers::bounded(3 * kept(1, 1).size());
+        for n in 1..=9 {
+            ledgers.keep(id(n), kept(1, 1));
+            assert_eq!(there(&ledgers), usize::try_from(n).unwrap().min(3));
+            assert!(ledgers.take(id(n)).is_some(), "the newest stays");
+            ledgers.keep(id(n), kept(1, 1));
+        }
+        // One that is larger than all of it is there alone.
+        ledgers.keep(id(10), kept(1, 100));
+        assert_eq!(there(&ledgers), 1);
+        ledgers.keep(id(11), kept(1, 1));
+        assert!(ledgers.take(id(10)).is_none());
+        assert!(ledgers.take(id(11)).is_some());
+        assert_eq!(ledgers.lock().size, 0);
+    }
+
+    #[test]
+    fn an_older_state_does_not_take_the_place_of_a_newer_one() {
+        let ledgers = Ledgers::default();
+        ledgers.keep(id(1), kept(2, 1));
+        ledgers.keep(id(1), kept(1, 1));
+        assert_eq!(ledgers.take(id(1)).unwrap().revision(), Revision::new(2));
     }
 }

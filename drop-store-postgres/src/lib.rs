@@ -98,9 +98,10 @@
 //! the drop's rows, and deleting a user reads all of them, since a reserve would pay for an
 //! index that only this needs.
 //!
-//! What is kept takes about 150 bytes for each active hold, two million drops and holds at most. A
-//! drop that is met for the first time is loaded under its lock, with all its active holds; other
-//! instances that want it wait meanwhile, and no longer than for any lock.
+//! What is kept takes about 150 bytes for each active hold, and two million of them at most; a
+//! drop without any counts as sixteen. A drop that is met for the first time is loaded under its
+//! lock, with all its active holds; other instances that want it wait meanwhile, and no longer
+//! than for any lock.
 
 mod apply;
 mod audit;
