@@ -23,33 +23,53 @@ pub(crate) async fn apply(
 ) -> Result<Applied, StoreError> {
     let mut tries = server.tries();
     let mut make = Make::WhereAvailable;
+    let mut loads = 0;
     loop {
-        match attempt(server, ledgers, batch, make).await {
-            Ok(applied) => return Ok(applied),
-            Err(fault) => {
-                if matches!(fault, Fault::UserGone(_) | Fault::Unmet(_)) {
-                    make = Make::All;
+        let most = if loads < LOADS { load::FEW } else { u64::MAX };
+        let fault = match attempt(server, ledgers, batch, make, most).await {
+            Ok(Some(applied)) => return Ok(applied),
+            Ok(None) => {
+                loads += 1;
+                match load::apart(server, batch.drop_id()).await {
+                    Ok(Some(kept)) => {
+                        ledgers.keep(batch.drop_id(), kept);
+                        continue;
+                    }
+                    Ok(None) => continue,
+                    Err(fault) => fault,
                 }
-                tries.again(fault).await?;
             }
+            Err(fault) => fault,
+        };
+        if matches!(fault, Fault::UserGone(_) | Fault::Unmet(_)) {
+            make = Make::All;
         }
+        tries.again(fault).await?;
     }
 }
 
+/// So often a drop with many holds is loaded apart and found too far behind when its lock is had;
+/// then others wait.
+const LOADS: u32 = 3;
+
+/// One try. `None` where more holds than `most` have to be loaded first.
 async fn attempt(
     server: &Server,
     ledgers: &Ledgers,
     batch: &Batch,
     make: Make,
-) -> Result<Applied, Fault> {
+    most: u64,
+) -> Result<Option<Applied>, Fault> {
     let drop_id = batch.drop_id();
-    let opened = opening::open_for(server, batch, make).await?;
-    let Opened { mut transaction, as_of, head, customers } = opened;
+    let mut opened = opening::open_for(server, batch, make).await?;
     let kept = ledgers.take(drop_id);
-    let Some(head) = head else {
-        return Ok(Applied::no_such_drop(batch, as_of));
+    let Some(head) = opened.head else {
+        return Ok(Some(Applied::no_such_drop(batch, opened.as_of)));
     };
-    let mut kept = load::current(&mut transaction, drop_id, head, kept).await?;
+    let Some(mut kept) = load::current(&mut opened, drop_id, head, kept, most).await? else {
+        return Ok(None);
+    };
+    let Opened { transaction, as_of, customers, .. } = opened;
     let decided = decide_and_write(transaction, &kept, as_of, batch, customers).await;
     let decision = match decided {
         Ok(decision) => decision,
@@ -66,7 +86,7 @@ async fn attempt(
         kept.follow(change)?;
     }
     ledgers.keep(drop_id, kept);
-    Ok(decision.committed())
+    Ok(Some(decision.committed()))
 }
 
 /// Everything behind the lock: the rows that nobody keeps, the decision, its writing, the commit.

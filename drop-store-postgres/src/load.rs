@@ -12,7 +12,8 @@ use crate::facts;
 use crate::fault::Fault;
 use crate::kept::Kept;
 use crate::literal::{Literal, spell};
-use crate::opening::Head;
+use crate::opening::{self, Head, Opened};
+use crate::server::Server;
 use crate::sql;
 use crate::transaction::Transaction;
 
@@ -22,22 +23,44 @@ const FOLLOWED: u64 = 32;
 /// A change has about so many rows.
 const ROWS: usize = 256;
 
+/// More holds than these are not loaded while others wait for the lock.
+pub(crate) const FEW: u64 = 1_000;
+
 /// The drop as it stands behind the lock: what was kept, if that is at the locked row's change;
-/// else one round trip brings it up to date from the feed, or loads it.
+/// else one round trip brings it up to date from the feed, or loads it if that reads no more than
+/// `most` holds. `None` where it would read more.
 pub(crate) async fn current(
-    transaction: &mut Transaction,
+    opened: &mut Opened,
     drop_id: DropId,
     head: Head,
     kept: Option<Kept>,
-) -> Result<Kept, Fault> {
-    match kept {
-        Some(kept) if kept.head == head => Ok(kept),
-        Some(kept) => match follow(transaction, drop_id, head, kept).await? {
-            Some(kept) => Ok(kept),
-            None => load(transaction, drop_id, head).await,
-        },
-        None => load(transaction, drop_id, head).await,
+    most: u64,
+) -> Result<Option<Kept>, Fault> {
+    let transaction = &mut opened.transaction;
+    if let Some(kept) = kept {
+        if kept.head == head {
+            return Ok(Some(kept));
+        }
+        if let Some(kept) = follow(transaction, drop_id, head, kept).await? {
+            return Ok(Some(kept));
+        }
     }
+    if opened.held > most {
+        return Ok(None);
+    }
+    load(transaction, drop_id, head).await.map(Some)
+}
+
+/// The drop as it stood at one moment, without its lock: what it takes to load many holds keeps
+/// nobody waiting, and behind the lock the feed has what came about meanwhile. `None` where there
+/// is no such drop.
+pub(crate) async fn apart(server: &Server, drop_id: DropId) -> Result<Option<Kept>, Fault> {
+    let moment = spell(sql::MOMENT, &[Literal::Integer(drop_id.get())]);
+    let (mut transaction, rows) = Transaction::begin(server, moment).await?;
+    let Some(row) = rows.iter().find(|row| has(row, "revision")) else { return Ok(None) };
+    let head = opening::head(row)?;
+    transaction.wait(server.long());
+    load(&mut transaction, drop_id, head).await.map(Some)
 }
 
 /// Follows the feed to the locked row's change, where it leads there from what was kept.

@@ -38,6 +38,8 @@ pub(crate) struct Opened {
     pub(crate) as_of: Timestamp,
     /// `None` where there is no such drop.
     pub(crate) head: Option<Head>,
+    /// The units in its holds, so that many holds at most.
+    pub(crate) held: u64,
     /// The user of each command's customer, and with a limit what he has bought.
     pub(crate) customers: Vec<Option<Customer>>,
 }
@@ -82,6 +84,7 @@ async fn send(
     let mut locked = false;
     let mut clock = None;
     let mut found = None;
+    let mut held = 0;
     let mut customers = vec![None; names.commands];
     for row in &rows {
         if has(row, "locked") {
@@ -90,6 +93,7 @@ async fn send(
             clock = Some(decode::time(row, "as_of")?);
         } else if has(row, "revision") {
             found = Some(head(row)?);
+            held = sound(u64::try_from(get::<i64, _>(row, "held")?))?;
         } else if let Some(found) = get(row, "customers")? {
             names.take(found, &mut customers)?;
         }
@@ -98,10 +102,11 @@ async fn send(
     // A drop that appeared after the locking statement found none is not locked.
     let head = found.filter(|_| locked);
     let as_of = head.map_or(clock, |head| clock.max(head.updated_at));
-    Ok(Opened { transaction, as_of, head, customers })
+    Ok(Opened { transaction, as_of, head, held, customers })
 }
 
-fn head(row: &PgRow) -> Result<Head, StoreError> {
+/// The head of a drop, by the names of its columns.
+pub(crate) fn head(row: &PgRow) -> Result<Head, StoreError> {
     let revision: i64 = get(row, "revision")?;
     Ok(Head {
         revision: Revision::new(sound(u64::try_from(revision))?),

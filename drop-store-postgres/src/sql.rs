@@ -52,6 +52,16 @@ SET LOCAL idle_in_transaction_session_timeout = $3;
 SET LOCAL enable_seqscan = off;
 SELECT 1 AS locked FROM drops WHERE id = $1 FOR UPDATE;
 SELECT clock_timestamp() AS as_of;
+SELECT revision, updated_at, held FROM drops WHERE id = $1;
+";
+
+/// Begins a transaction that locks nothing and sees one moment of a drop: [`VARIANTS`] and [`LOAD`]
+/// follow.
+///
+/// `$1` the drop.
+pub(crate) const MOMENT: &str = "\
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL enable_seqscan = off;
 SELECT revision, updated_at FROM drops WHERE id = $1;
 ";
 

@@ -4,12 +4,16 @@
 use std::future::Future;
 use std::time::Duration;
 
+use drop_core::model::DropId;
 use drop_core::{Store, StoreError};
 use drop_store_postgres::PostgresStore;
-use drop_store_postgres::testing::{Line, SqlProxy, StepKind, TcpProxy, Verdict};
+use drop_store_postgres::testing::{Database, Line, SqlProxy, StepKind, TcpProxy, Verdict};
 use sqlx::Executor;
 
-use crate::kit::{buy, database, drop_of, forget, hold, name, outcome, plain, reserve, try_one};
+use crate::kit::{
+    apply, assert_sound, buy, counts, database, drop_of, forget, hold, is_hold, name, outcome,
+    plain, release, reserve, store, try_one,
+};
 
 /// Long after every bound that these tests set, and before every other one.
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
@@ -107,4 +111,76 @@ async fn a_schema_that_cannot_be_read_is_unavailable() {
         _ => Verdict::Pass,
     });
     soon(builder.migrate()).await.unwrap();
+}
+
+/// A drop with so many holds that they are not loaded behind its lock, by this store.
+async fn large(store: &PostgresStore) -> DropId {
+    let id = drop_of(store, 9_000).await;
+    for part in 0..5 {
+        let names = (0..250).map(|n| format!("user{part}_{n}"));
+        apply(store, id, names.map(|name| reserve(&name)).collect()).await;
+    }
+    id
+}
+
+/// A store that does not know the drop, and where its loads stop.
+async fn stranger(database: &Database) -> (SqlProxy, PostgresStore) {
+    let proxy = SqlProxy::before(&database.options()).await.unwrap();
+    let store = PostgresStore::builder_with(proxy.options()).connect_unmigrated().await.unwrap();
+    proxy.set_judge(|step| match step.sql.contains("r.expires_at IS NOT NULL") {
+        true => Verdict::Hold,
+        false => Verdict::Pass,
+    });
+    (proxy, store)
+}
+
+/// However long the load takes, the drop sells; and in the end the stranger has its turn, though
+/// the drop moves on each time by more than can be followed.
+#[tokio::test]
+async fn who_loads_many_holds_keeps_nobody_waiting() {
+    let (database, other) = store().await;
+    let id = large(&other).await;
+    let (proxy, stranger) = stranger(&database).await;
+    let mut gate = proxy.gate();
+    let asking = tokio::spawn({
+        let stranger = stranger.clone();
+        async move { hold(&stranger, id, "ann").await }
+    });
+    for load in 0..3 {
+        let standing = soon(gate.next()).await.unwrap();
+        for n in 0..40 {
+            hold(&other, id, &format!("late{load}_{n}")).await;
+        }
+        standing.release();
+    }
+    // Then others wait, and it is a load like any other.
+    let standing = soon(gate.next()).await.unwrap();
+    proxy.pass();
+    standing.release();
+    soon(asking).await.unwrap();
+    assert_eq!(counts(&stranger, id).await, (9_000, 1_250 + 3 * 40 + 1, 0));
+    assert_sound(&stranger, id).await;
+}
+
+/// The revision is read before the holds: what others commit in between is in neither.
+#[tokio::test]
+async fn what_is_loaded_apart_is_of_one_moment() {
+    let (database, other) = store().await;
+    let id = large(&other).await;
+    let (proxy, stranger) = stranger(&database).await;
+    let mut gate = proxy.gate();
+    let asking = tokio::spawn({
+        let stranger = stranger.clone();
+        async move { outcome(&stranger, id, reserve("ann")).await }
+    });
+    let standing = soon(gate.next()).await.unwrap();
+    let held = hold(&other, id, "bob").await;
+    outcome(&other, id, release(held.id(), "bob")).await;
+    hold(&other, id, "cat").await;
+    proxy.pass();
+    standing.release();
+    assert!(is_hold(&soon(asking).await.unwrap()));
+    assert_sound(&stranger, id).await;
+    assert!(is_hold(&outcome(&stranger, id, reserve("bob")).await));
+    assert_sound(&stranger, id).await;
 }
