@@ -153,8 +153,9 @@ async fn who_loads_many_holds_keeps_nobody_waiting() {
         }
         standing.release();
     }
-    // Then others wait, and it is a load like any other.
+    // Then others wait, or it would never have the drop.
     let standing = soon(gate.next()).await.unwrap();
+    assert_unavailable(&try_one(&other, id, reserve("dan")).await);
     proxy.pass();
     standing.release();
     soon(asking).await.unwrap();
