@@ -146,9 +146,11 @@ async fn grows(rows: i64, analysed: bool) {
                  ('reservations', 'purchases', 'users', 'drop_changes')";
     let scans = sqlx::query_scalar::<_, String>(scans).fetch_all(&mut outside).await.unwrap();
     assert_eq!(scans, Vec::<String>::new());
-    // Nor did it read a whole index: 60 batches for each of two drops, each of a few rows.
+    // Nor did it read a whole index: 60 batches for each of two drops, each of a few rows. Of the
+    // drops' own rows an index has two, and each version that a snapshot of the server's keeps.
     let reads = "SELECT indexrelname || ': ' || idx_tup_read || ' entries read' \
-                 FROM pg_stat_user_indexes WHERE idx_tup_read > 5000";
+                 FROM pg_stat_user_indexes WHERE idx_tup_read > 5000 AND relname IN \
+                 ('reservations', 'purchases', 'users', 'drop_changes')";
     let reads = sqlx::query_scalar::<_, String>(reads).fetch_all(&mut outside).await.unwrap();
     assert_eq!(reads, Vec::<String>::new());
     let store = database.connect().await.unwrap();
