@@ -44,6 +44,7 @@
 //! | --- | --- | --- |
 //! | users, BEGIN, the lock, the time, the revision, the customers | 1 | always |
 //! | the changes of others, or the drop with its active holds | 1 | where another instance has changed it, or nothing is kept |
+//! | begin again with the drop loaded apart | 3 | where that would be more than 1,000 holds |
 //! | reservations that are named and have ended | 1 | only where some are |
 //! | rows and purchasers of who is forgotten | 2 | only to forget |
 //! | remove who is forgotten | 1 | only to forget |
@@ -99,9 +100,10 @@
 //! index that only this needs.
 //!
 //! What is kept takes about 150 bytes for each active hold, and two million of them at most; a
-//! drop without any counts as sixteen. A drop that is met for the first time is loaded under its
-//! lock, with all its active holds; other instances that want it wait meanwhile, and no longer
-//! than for any lock.
+//! drop without any counts as sixteen. A drop that is met for the first time is loaded with
+//! all its active holds: up to 1,000 behind its lock; more without it, in a transaction that sees
+//! one moment, and behind the lock the feed has what came about meanwhile. Only where that is more
+//! than can be followed, three times, do other instances wait.
 
 mod apply;
 mod audit;
