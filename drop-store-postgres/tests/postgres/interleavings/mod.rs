@@ -25,7 +25,7 @@ use crate::kit::{database, start};
 const REPLAY: &str = "DROP_MERGE";
 
 /// Into how many the pairs are cut, of which each run plays one for each default.
-const SHARES: usize = 6;
+const SHARES: usize = 12;
 
 const DEFAULTS: [&str; 3] = ["read committed", "repeatable read", "serializable"];
 
@@ -156,13 +156,13 @@ async fn every_merge(isolation: &'static str) {
     let pairs = Act::ALL.into_iter().enumerate().flat_map(|(index, first)| {
         Act::ALL.into_iter().skip(index).map(move |second| [first, second])
     });
-    // A share of every run: no pair that cannot meet, and half of the pairs under one of the
+    // A share of every run: no pair that cannot meet, and a quarter of the pairs under one of the
     // three defaults each, others every day.
     let share = match is_long() {
         true => "all",
-        false => "those that can meet, a sixth for each default, which changes by day",
+        false => "those that can meet, a twelfth for each default, which changes by day",
     };
-    let first = 2 * DEFAULTS.iter().position(|known| *known == isolation).unwrap();
+    let first = 4 * DEFAULTS.iter().position(|known| *known == isolation).unwrap();
     let chosen = (day() + first) % SHARES;
     let pairs = pairs.filter(|[first, second]| is_long() || !first.is_apart_from(*second));
     for (number, acts) in pairs.enumerate() {
@@ -172,7 +172,8 @@ async fn every_merge(isolation: &'static str) {
     }
     assert_eq!(stage.deadlocks().await, 0);
     let Figures { pairs, merges, steps, waits, refusals, restarts } = stage.figures;
-    assert!(waits > 0 && refusals > 0, "nobody was in anybody's way");
+    // Few pairs may have nothing to refuse.
+    assert!(waits > 0 && (refusals > 0 || !is_long()), "nobody was in anybody's way");
     println!("{isolation}: {pairs} pairs, {merges} merges, {steps} steps, {waits} waits");
     report
         .figure("pairs of operations", &pairs)
