@@ -113,6 +113,9 @@ async fn a_schema_that_cannot_be_read_is_unavailable() {
     soon(builder.migrate()).await.unwrap();
 }
 
+/// Words that only a load has.
+const LOAD: &str = "r.expires_at IS NOT NULL";
+
 /// A drop with so many holds that they are not loaded behind its lock, by this store.
 async fn large(store: &PostgresStore) -> DropId {
     let id = drop_of(store, 9_000).await;
@@ -127,7 +130,7 @@ async fn large(store: &PostgresStore) -> DropId {
 async fn stranger(database: &Database) -> (SqlProxy, PostgresStore) {
     let proxy = SqlProxy::before(&database.options()).await.unwrap();
     let store = PostgresStore::builder_with(proxy.options()).connect_unmigrated().await.unwrap();
-    proxy.set_judge(|step| match step.sql.contains("r.expires_at IS NOT NULL") {
+    proxy.set_judge(|step| match step.sql.contains(LOAD) {
         true => Verdict::Hold,
         false => Verdict::Pass,
     });
@@ -163,7 +166,8 @@ async fn who_loads_many_holds_keeps_nobody_waiting() {
     assert_sound(&stranger, id).await;
 }
 
-/// The revision is read before the holds: what others commit in between is in neither.
+/// The revision is read before the holds: what others commit in between is in neither, so that
+/// it is followed, and not loaded once more.
 #[tokio::test]
 async fn what_is_loaded_apart_is_of_one_moment() {
     let (database, other) = store().await;
@@ -181,6 +185,9 @@ async fn what_is_loaded_apart_is_of_one_moment() {
     proxy.pass();
     standing.release();
     assert!(is_hold(&soon(asking).await.unwrap()));
+    let loads = proxy.take_steps();
+    let loads = loads.iter().filter(|step| step.sql.contains(LOAD)).count();
+    assert_eq!(loads, 1);
     assert_sound(&stranger, id).await;
     assert!(is_hold(&outcome(&stranger, id, reserve("bob")).await));
     assert_sound(&stranger, id).await;
