@@ -160,6 +160,8 @@ impl Suite {
         if let Some(explorer) = self.explorer {
             command.args(["--release", "-p", CORE, "-p", MEMORY]);
             command.env("RUSTFLAGS", format!("--cfg drop_{explorer}"));
+            // As the tests of every run build it.
+            command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1");
             builds.push(explorer);
         } else if let Some(package) = self.optimised {
             command.args(["--release", "-p", package]);
