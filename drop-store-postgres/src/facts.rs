@@ -213,12 +213,13 @@ impl Column<Price> {
 mod tests {
     use drop_core::StoreError;
     use drop_core::model::{
-        Claim, DropId, DropName, DropTerms, Hold, HoldPolicy, NewDrop, Purchaser, ReservationId,
-        Timestamp, Units, UserId, VariantNo, Window,
+        Claim, DropId, Hold, HoldPolicy, NewDrop, Purchaser, ReservationId, Timestamp, Units,
+        UserId, VariantNo,
     };
     use drop_core::rules::Change;
 
     use super::{decode, encode};
+    use crate::sample::terms;
 
     fn time(micros: i64) -> Timestamp {
         Timestamp::from_micros(micros).unwrap()
@@ -226,13 +227,7 @@ mod tests {
 
     /// A creation, to which holds at these prices are added.
     fn change(prices: &[&str]) -> Change {
-        let terms = DropTerms {
-            name: DropName::new("Sneaker").unwrap(),
-            price: "150.00".parse().unwrap(),
-            window: Window::always(),
-            limit: None,
-            hold: HoldPolicy::seconds(60),
-        };
+        let terms = terms();
         let drop_id = DropId::new(7).unwrap();
         let new = NewDrop::plain(terms.clone(), Units::ONE).unwrap();
         let mut change = Change::created(drop_id, &new, time(7));

@@ -79,14 +79,12 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use drop_core::model::{
-        DropId, DropName, DropTerms, HoldPolicy, Revision, Stock, Timestamp, Units, VariantStock,
-        Window,
-    };
+    use drop_core::model::{DropId, Revision, Stock, Timestamp, Units, VariantStock};
 
     use super::Ledgers;
     use crate::kept::Kept;
     use crate::opening::Head;
+    use crate::sample::terms;
 
     fn id(id: i64) -> DropId {
         DropId::new(id).unwrap()
@@ -94,13 +92,7 @@ mod tests {
 
     /// A drop of so many variants.
     fn kept(revision: u64, variants: usize) -> Kept {
-        let terms = DropTerms {
-            name: DropName::new("Sneaker").unwrap(),
-            price: "150.00".parse().unwrap(),
-            window: Window::always(),
-            limit: None,
-            hold: HoldPolicy::seconds(60),
-        };
+        let terms = terms();
         let head = Head { revision: Revision::new(revision), updated_at: Timestamp::EPOCH };
         let variant = VariantStock { name: None, stock: Stock::new(Units::ONE) };
         Kept::new(head, 1, terms, vec![variant; variants], Vec::new())

@@ -120,6 +120,8 @@ mod literal;
 mod load;
 mod opening;
 mod reader;
+#[cfg(test)]
+mod sample;
 mod schema;
 mod seller;
 mod server;

@@ -219,22 +219,16 @@ pub(crate) fn agree(what: &str, written: u64, decided: usize) -> Result<(), Stor
 #[cfg(test)]
 mod tests {
     use drop_core::model::{
-        Claim, DropId, DropName, DropTerms, Hold, HoldPolicy, NewDrop, ReservationId, Timestamp,
-        Units, UserId, VariantNo, Window,
+        Claim, DropId, Hold, NewDrop, ReservationId, Timestamp, Units, UserId, VariantNo,
     };
     use drop_core::rules::Change;
 
     use super::written_at;
+    use crate::sample::terms;
 
     #[test]
     fn a_change_whose_rows_are_of_two_times_is_not_written() {
-        let terms = DropTerms {
-            name: DropName::new("Sneaker").unwrap(),
-            price: "150.00".parse().unwrap(),
-            window: Window::always(),
-            limit: None,
-            hold: HoldPolicy::seconds(60),
-        };
+        let terms = terms();
         let (drop_id, as_of) = (DropId::new(1).unwrap(), Timestamp::from_micros(7).unwrap());
         let claim = Claim {
             id: ReservationId::new(drop_id, 1).unwrap(),

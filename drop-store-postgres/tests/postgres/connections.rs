@@ -1,6 +1,7 @@
 //! Which connection does what: one that is warm, one that lives, and none after the end.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use drop_core::{Store, StoreError};
@@ -157,4 +158,24 @@ async fn a_closed_store_leaves_no_connection_and_gives_none() {
     let refused = try_one(&store, id, reserve("cat")).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     assert!(store.ready().await.is_err());
+}
+
+/// What is under way ends, and its connection does not stay behind with those that are kept.
+#[tokio::test]
+async fn closing_waits_for_what_is_under_way_and_for_nothing_else() {
+    let database = database().await;
+    let (proxy, store) = watched(&database, 10).await;
+    let id = drop_of(&store, 100).await;
+    let mut gate = proxy.gate();
+    proxy.set_judge(|step| if step.is_commit() { Verdict::Hold } else { Verdict::Pass });
+    let asking = tokio::spawn({
+        let store = store.clone();
+        async move { hold(&store, id, "ann").await }
+    });
+    let commit = gate.next().await.unwrap();
+    let mut closing = pin!(store.close());
+    assert!(futures::poll!(closing.as_mut()).is_pending(), "a commit is under way");
+    commit.release();
+    soon(closing).await;
+    asking.await.unwrap();
 }
