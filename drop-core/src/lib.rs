@@ -28,8 +28,16 @@
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)]
 #![warn(clippy::expect_used, clippy::panic)]
 mod clock;
-#[cfg(feature = "conformance")]
+#[cfg(all(feature = "conformance", not(any(drop_loom, drop_shuttle))))]
 pub mod conformance;
+/// What explores models, in the builds that run them: they run nothing else of the suite.
+#[cfg(all(feature = "conformance", any(drop_loom, drop_shuttle)))]
+pub mod conformance {
+    pub mod explore;
+    mod report;
+
+    pub use report::{Report, is_long};
+}
 mod error;
 pub mod model;
 pub mod rules;

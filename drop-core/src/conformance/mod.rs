@@ -93,8 +93,6 @@ use crate::store::Store;
 mod cases;
 mod commands;
 mod dice;
-#[cfg(any(drop_loom, drop_shuttle))]
-pub mod explore;
 mod fault;
 pub mod history;
 mod model;
