@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 const HOLDS: u32 = 50;
 /// Between two reserves, so that the deadlines lie apart and each has its own frame.
-const APART: Duration = Duration::from_millis(100);
+/// No hold is taken near the deadline of another either: a frame that tells of both tells of neither.
+const APART: Duration = Duration::from_millis(200);
 const HOLD: Duration = Duration::from_millis(1500);
 
 #[tokio::main]

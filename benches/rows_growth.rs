@@ -32,11 +32,13 @@ async fn main() {
     let mut running = Vec::new();
     for rows in ROWS {
         let count = usize::try_from(rows).expect("a count");
-        let needed = |cells: &[Cell]| if rows < MANY { cells.len() * (rounds + 1) } else { 1 };
+        let needed = |cells: &[Cell], sellers| {
+            if rows < MANY { cells.len() * (rounds + 1) } else { sellers }
+        };
         for (kind, crowds) in OURS {
             let cells = wanted(&question, kind.name(), crowds, rows);
             if !cells.is_empty() {
-                let filled = Filled::ours(kind, needed(&cells), count).await;
+                let filled = Filled::ours(kind, needed(&cells, 1), count).await;
                 let mut drops = filled.drops.iter().copied().cycle();
                 ready(&mut running, &filled.contender, &mut drops, cells, rounds).await;
             }
@@ -46,12 +48,18 @@ async fn main() {
         let names: Vec<_> = baselines.iter().map(|(series, _)| *series).collect();
         let cells: Vec<Cell> = baselines.iter().flat_map(|(_, cells)| cells.clone()).collect();
         if !cells.is_empty() {
-            let filled = Filled::baselines(&names, needed(&cells), count).await;
+            let filled = Filled::baselines(&names, needed(&cells, names.len()), count).await;
             // All have the same drops: nobody is given one that another has sold from.
             let drops = filled.first().map(|filled| filled.drops.clone()).unwrap_or_default();
-            let mut drops = drops.into_iter().cycle();
-            for (filled, (_, cells)) in filled.iter().zip(baselines) {
-                ready(&mut running, &filled.contender, &mut drops, cells, rounds).await;
+            let mut next = drops.iter().copied().cycle();
+            for ((filled, (_, cells)), own) in filled.iter().zip(baselines).zip(&drops) {
+                let contender = &filled.contender;
+                if rows < MANY {
+                    ready(&mut running, contender, &mut next, cells, rounds).await;
+                } else {
+                    let mut own = std::iter::repeat(*own);
+                    ready(&mut running, contender, &mut own, cells, rounds).await;
+                }
             }
         }
     }

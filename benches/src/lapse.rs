@@ -1,7 +1,7 @@
 //! [`Lapse`]: holds that all lapse at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use drop_core::model::{DropId, HoldPolicy, Status, Timestamp};
@@ -81,19 +81,21 @@ impl Lapse {
         let Self { service, workers, drop_id, time, holds, _stores } = self;
         let updates = service.subscribe();
         let ended = Arc::new(AtomicBool::new(false));
+        let asked = Arc::new(AtomicU32::new(0));
         time.set(Self::BEGIN.saturating_add(Self::HOLD)).await;
         let began = Instant::now();
         let cancel = CancellationToken::new();
         let working = tokio::spawn(workers.run(cancel.clone()));
         let buyers: Vec<_> = (0..callers)
-            .map(|_| tokio::spawn(buy(service.clone(), drop_id, ended.clone())))
+            .map(|_| tokio::spawn(buy(service.clone(), drop_id, asked.clone(), ended.clone())))
             .collect();
         let reading = tokio::spawn({
-            let service = service.clone();
+            let (service, asked) = (service.clone(), asked.clone());
             async move {
                 let snapshot = service.drop_snapshot(drop_id).await.expect("a read");
                 let stock = snapshot.expect("the drop").stock();
-                let most = u32::try_from(callers).expect("few");
+                // What was bought meanwhile, and nothing of what has lapsed.
+                let most = asked.load(Ordering::SeqCst);
                 assert!(stock.held().get() <= most, "lapsed units are available: {stock:?}");
                 began.elapsed()
             }
@@ -116,13 +118,19 @@ impl Lapse {
 }
 
 /// Reserves one after the other, as a new customer each time.
-async fn buy(service: DropService, drop_id: DropId, ended: Arc<AtomicBool>) -> Vec<Duration> {
+async fn buy(
+    service: DropService,
+    drop_id: DropId,
+    asked: Arc<AtomicU32>,
+    ended: Arc<AtomicBool>,
+) -> Vec<Duration> {
     let mut waits = Vec::new();
     while !ended.load(Ordering::Relaxed) {
         for username in usernames(1) {
-            let asked = Instant::now();
+            asked.fetch_add(1, Ordering::SeqCst);
+            let since = Instant::now();
             service.reserve(drop_id, Reserve::one(username)).await.expect("a hold");
-            waits.push(asked.elapsed());
+            waits.push(since.elapsed());
         }
     }
     waits

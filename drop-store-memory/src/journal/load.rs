@@ -80,9 +80,26 @@ pub(super) fn load(database: &Database) -> Result<Loaded, LoadError> {
         FORMER_FORMAT => true,
         other => return Err(LoadError::Format(other)),
     };
-    let users = load_users(&transaction, is_former)?;
+    // Each is half of the work, and needs the other only in the end.
+    let (users, shelves) = std::thread::scope(|scope| {
+        let users = scope.spawn(|| load_users(&transaction, is_former));
+        let shelves = load_shelves(&transaction, is_former);
+        let users = users.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (users, shelves)
+    });
+    let (users, shelves) = (users?, shelves?);
     let last_id = i64::try_from(meta(&transaction, LAST_DROP)?).map_err(contradiction)?;
     let mut drops = Drops { last_id, ..Drops::default() };
+    for shelf in shelves {
+        check(&shelf, &users)?;
+        drops.shelves.insert(shelf.id(), SharedShelf::new(shelf));
+    }
+    Ok(Loaded { users, drops, is_former })
+}
+
+/// All drops, and every entry of their tables in one of them.
+fn load_shelves(transaction: &ReadTransaction, is_former: bool) -> Result<Vec<Shelf>, LoadError> {
+    let mut shelves = Vec::new();
     let heads = transaction.open_table(HEADS)?;
     let mut entries: u64 = 0;
     for entry in transaction.open_table(TERMS)?.iter()? {
@@ -92,11 +109,9 @@ pub(super) fn load(database: &Database) -> Result<Loaded, LoadError> {
         let head =
             heads.get(id.get())?.ok_or_else(|| contradiction(format!("drop {id} has no head")))?;
         let head = decode(head.value())?;
-        let (rows, read) = load_rows(&transaction, id, &head, is_former)?;
+        let (rows, read) = load_rows(transaction, id, &head, is_former)?;
         entries = entries.saturating_add(read);
-        let shelf = load_shelf(&transaction, id, terms, head, rows)?;
-        check(&shelf, &users)?;
-        drops.shelves.insert(id, SharedShelf::new(shelf));
+        shelves.push(load_shelf(transaction, id, terms, head, rows)?);
     }
     let mut kept = transaction.open_table(RESERVATIONS)?.len()?;
     if !is_former {
@@ -105,7 +120,7 @@ pub(super) fn load(database: &Database) -> Result<Loaded, LoadError> {
     if kept != entries {
         return Err(contradiction(format!("{kept} entries of rows, {entries} of them in drops")));
     }
-    Ok(Loaded { users, drops, is_former })
+    Ok(shelves)
 }
 
 fn meta(transaction: &ReadTransaction, key: &str) -> Result<u64, LoadError> {
