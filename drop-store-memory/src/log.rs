@@ -21,18 +21,18 @@ pub(crate) trait Log: Debug + Send + Sync {
     /// Opens it again after a failure, compares it with what memory has, and returns by what
     /// it is ahead. Called while nobody writes.
     ///
-    /// At most the one commit whose outcome was unknown is missing in memory. What it returns
-    /// is durable, and memory has to take it over before anything else is written.
+    /// At most what went by the one commit whose outcome was unknown is missing in memory. What it
+    /// returns is durable, and memory has to take it over before anything else is written.
     ///
     /// # Errors
     /// It still cannot be opened; or `Corrupt`, where it and memory contradict each other.
-    fn reopen(&self, memory: &[Head]) -> Result<Option<Lead>, StoreError>;
+    fn reopen(&self, memory: &[Head]) -> Result<Vec<Lead>, StoreError>;
 
     /// Whether it keeps anything at all.
     fn keeps(&self) -> bool;
 
     /// A change was decided. `users` are those who are told of a reservation by it: they may be new.
-    fn changed(&self, change: &Change, users: &[User]) -> Result<(), StoreError>;
+    fn changed(&self, change: &Arc<Change>, users: Vec<User>) -> Result<(), StoreError>;
 
     /// A drop is deleted with everything in it.
     fn drop_deleted(&self, id: DropId) -> Result<(), StoreError>;
@@ -64,6 +64,16 @@ pub(crate) enum Lead {
     Deletion(DropId),
 }
 
+impl Lead {
+    #[cfg(feature = "journal")]
+    pub(crate) fn drop_id(&self) -> DropId {
+        match self {
+            Self::Change(change) => change.drop_id,
+            Self::Deletion(id) => *id,
+        }
+    }
+}
+
 /// Keeps nothing: the memory store.
 #[derive(Debug)]
 pub(crate) struct NoLog;
@@ -77,15 +87,15 @@ impl Log for NoLog {
         false
     }
 
-    fn reopen(&self, _: &[Head]) -> Result<Option<Lead>, StoreError> {
-        Ok(None)
+    fn reopen(&self, _: &[Head]) -> Result<Vec<Lead>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn keeps(&self) -> bool {
         false
     }
 
-    fn changed(&self, _: &Change, _: &[User]) -> Result<(), StoreError> {
+    fn changed(&self, _: &Arc<Change>, _: Vec<User>) -> Result<(), StoreError> {
         Ok(())
     }
 

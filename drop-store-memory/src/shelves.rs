@@ -98,7 +98,7 @@ impl Shelves {
         let shelf =
             Shelf::create(&first).ok_or_else(|| StoreError::corrupt("a first change has terms"))?;
         let snapshot = shelf.snapshot(first.as_of)?;
-        self.log.changed(&first, &[])?;
+        self.log.changed(&first, Vec::new())?;
         self.put(id, shelf);
         Ok(snapshot)
     }
@@ -126,7 +126,7 @@ impl Shelves {
         }
         let decision = decide(ledger, batch)?;
         if let Some(change) = decision.change() {
-            self.log.changed(change, &self.users_of(&decision))?;
+            self.log.changed(change, self.users_of(&decision))?;
             shared.lock().write(change);
         }
         Ok(decision.committed())

@@ -70,7 +70,7 @@ impl MemoryStore {
 
     /// Opens the log again where it has failed. Before every write.
     pub(crate) fn recover_now(&self) -> Result<(), StoreError> {
-        if let Some(id) = self.shelves.recover()? {
+        for id in self.shelves.recover()? {
             self.hint(id);
         }
         Ok(())

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use drop_core::StoreError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
 use crate::fault::{Fault, Phase};
 use crate::schema;
+use crate::script::Statement;
 use crate::server::{Patience, Server};
+use crate::sql;
 use crate::store::PostgresStore;
 use crate::warm::Warm;
 
@@ -122,8 +124,8 @@ impl PostgresBuilder {
     }
 
     /// How many prepared statements a connection keeps: 100 unless set here or in the URL
-    /// (`?statement-cache-capacity=`). 0 is for a pooler in transaction mode (pgbouncer):
-    /// nothing is prepared by name then, and nobody listens, so that there are no hints and
+    /// (`?statement-cache-capacity=`), beside the few that it prepares when it is opened. 0 is for a
+    /// pooler in transaction mode (pgbouncer): nothing is prepared by name then, and nobody listens, so that there are no hints and
     /// other instances' changes are known by polling. The schema is made past the pooler once;
     /// where it is up to date, [`PostgresBuilder::connect`] works through it too. pgbouncer
     /// needs `ignore_startup_parameters = extra_float_digits`.
@@ -153,7 +155,16 @@ impl PostgresBuilder {
     /// # Cancel safety
     /// Nothing stays open.
     pub async fn connect_unmigrated(self) -> Result<PostgresStore, StoreError> {
+        let prepared = self.statements > 0;
         let pool = PgPoolOptions::new()
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if prepared {
+                        prepare(connection).await?;
+                    }
+                    Ok(())
+                })
+            })
             .max_connections(self.pool_size)
             .acquire_timeout(self.acquire_timeout)
             .test_before_acquire(false)
@@ -168,7 +179,6 @@ impl PostgresBuilder {
             .connect_with(self.options.statement_cache_capacity(self.statements))
             .await
             .map_err(|error| StoreError::from(Fault::new(error, Phase::Working)))?;
-        let prepared = self.statements > 0;
         Ok(PostgresStore::over(Server::new(pool, self.patience, prepared)))
     }
 
@@ -186,6 +196,23 @@ impl PostgresBuilder {
     /// repeat this does the rest.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         schema::migrate(&self.options, self.patience.answer).await
+    }
+}
+
+/// Prepares what every connection runs.
+///
+/// Where the schema is not there yet nothing can be prepared, and the connection is as good as any
+/// to find that out with. Once it is there, who runs what is not prepared gets another connection.
+async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let statements: String = sql::PREPARED.iter().map(Statement::prepare).collect();
+    match connection.execute(AssertSqlSafe(statements)).await {
+        // No such table, column or schema.
+        Err(sqlx::Error::Database(error))
+            if error.code().is_some_and(|code| code.starts_with("42") || code == "3F000") =>
+        {
+            Ok(())
+        }
+        done => done.map(|_| ()),
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) enum Phase {
 pub(crate) enum Fault {
     /// The server undid the transaction because of others.
     Conflict(Cause),
-    /// The connection had died in the pool.
+    /// The connection had died in the pool, or lacks what every connection has prepared.
     Stale(Cause),
     /// A user of the batch was deleted meanwhile.
     UserGone(Cause),
@@ -35,16 +35,19 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn new(error: sqlx::Error, phase: Phase) -> Self {
         let kind = Kind::of(&error);
-        let cause: Cause = Arc::new(error);
+        let cause: Cause = match kind {
+            Kind::Unprepared => Arc::new(Unprepared(error)),
+            _ => Arc::new(error),
+        };
         match (kind, phase) {
             (Kind::Conflict, _) => Self::Conflict(cause),
             (Kind::UserGone, _) => Self::UserGone(cause),
             (Kind::Contradiction, _) => Self::Final(StoreError::Corrupt(cause)),
             (_, Phase::Committing) => Self::Final(StoreError::Unknown(cause)),
-            (Kind::Lost, Phase::Opening) => Self::Stale(cause),
+            (Kind::Lost | Kind::Unprepared, Phase::Opening) => Self::Stale(cause),
             (Kind::Lost | Kind::NoRoom, _) => Self::Final(StoreError::Unavailable(cause)),
             (Kind::Locked, _) => Self::Locked(cause),
-            (Kind::Other, _) => Self::Final(StoreError::Backend(cause)),
+            (Kind::Unprepared | Kind::Other, _) => Self::Final(StoreError::Backend(cause)),
         }
     }
 
@@ -93,6 +96,14 @@ impl From<Fault> for StoreError {
 #[error("the server did not answer in time")]
 struct Silence;
 
+/// A connection lacks what was prepared on it when it was opened.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the database lacks the schema, or a pooler hands connections on between messages and needs \
+     a statement cache capacity of 0"
+)]
+struct Unprepared(#[source] sqlx::Error);
+
 /// The kinds of errors that are treated alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -102,6 +113,7 @@ enum Kind {
     Contradiction,
     Lost,
     NoRoom,
+    Unprepared,
     Other,
 }
 
@@ -139,6 +151,7 @@ impl Kind {
             code if code.starts_with("08") => Self::Lost,
             // Cancelled or starting up, no memory, disk or connection left, read-only, IO.
             "25006" => Self::NoRoom,
+            "26000" => Self::Unprepared,
             code if ["57", "53", "58"].iter().any(|class| code.starts_with(class)) => Self::NoRoom,
             _ => Self::Other,
         }
@@ -169,6 +182,7 @@ mod tests {
         for code in ["57P03", "57014", "53300", "53100", "25006", "58030"] {
             assert_eq!(kind(code), Kind::NoRoom, "{code}");
         }
+        assert_eq!(kind("26000"), Kind::Unprepared);
         assert_eq!(kind("42P01"), Kind::Other);
     }
 

@@ -60,10 +60,13 @@
 //! of it, and that flushes everything before.
 //!
 //! # Plans
-//! Nothing is prepared outside of a transaction; in it, statements are planned anew where the
-//! plan matters, and leave nothing to choose where it does not. So a plan that was made while
-//! a table was empty cannot stay as the table fills, and pgbouncer in transaction mode works
-//! (with [`PostgresBuilder::statement_cache_capacity`] 0).
+//! What every batch asks is prepared when a connection is opened, and planned once for all values:
+//! for a lone caller, planning takes longer than running. A plan that was made while a table was
+//! empty does not hurt as the table fills, because these statements leave nothing to choose:
+//! sequential scans are off in the transaction, and rows are found by a unique index or not at
+//! all. What is seldom asked goes as a script and is planned each time. With
+//! [`PostgresBuilder::statement_cache_capacity`] 0 nothing is prepared, and pgbouncer in
+//! transaction mode works.
 //!
 //! # Faults
 //! By SQLSTATE, never by text.
@@ -74,7 +77,7 @@
 //! | 55P03, the lock was not had in time | `Unavailable` at once: the caller has waited already |
 //! | 23503 on a user who is deleted meanwhile, or somebody who was not made a user and can get a unit by now | run again with the user made; then `Contended` |
 //! | other 23xxx, XX001, XX002 | `Corrupt` |
-//! | a connection that died while nobody used it | another one, as often as the pool is large |
+//! | a connection that died while nobody used it, or was opened before the schema was there | another one, as often as the pool is large |
 //! | no connection, a cut one, a silent server, 08, 53, 57, 58, 25006 | `Unavailable`; nothing is written |
 //! | any of these, or no answer, once COMMIT was sent | `Unknown` |
 //!
@@ -123,6 +126,7 @@ mod reader;
 #[cfg(test)]
 mod sample;
 mod schema;
+mod script;
 mod seller;
 mod server;
 mod sql;

@@ -1,9 +1,6 @@
-//! Values spelled out in a statement, for what is planned each time that it runs.
+//! Values spelled out in a script, which takes no parameters.
 //!
-//! There nothing is prepared. A prepared statement keeps the plan it was given, and one that
-//! was planned while a table was empty goes on scanning that table as it fills; and behind a
-//! pooler that hands a connection on between two messages, preparing and executing may meet
-//! two servers. Only integers, usernames and words of this crate can be spelled out, so that
+//! Only integers, usernames and words of this crate can be spelled out, so that
 //! no text of a caller ever becomes part of a statement.
 
 use drop_core::model::Username;
@@ -33,7 +30,7 @@ impl From<Option<i64>> for Literal<'static> {
 }
 
 impl Literal<'_> {
-    fn push_to(self, text: &mut String) {
+    pub(crate) fn push_to(self, text: &mut String) {
         match self {
             Self::Integer(integer) => text.push_str(&integer.to_string()),
             Self::Integers(integers) => {
@@ -80,6 +77,12 @@ fn harmless(word: String) -> String {
 /// The statement with each `$n` replaced by the n-th value.
 pub(crate) fn spell(sql: &str, values: &[Literal<'_>]) -> AssertSqlSafe<String> {
     let mut text = String::with_capacity(sql.len());
+    spell_to(&mut text, sql, values);
+    AssertSqlSafe(text)
+}
+
+/// [`spell`], behind what is there.
+pub(crate) fn spell_to(text: &mut String, sql: &str, values: &[Literal<'_>]) {
     let mut parts = sql.split('$');
     text.push_str(parts.next().unwrap_or_default());
     for part in parts {
@@ -87,11 +90,10 @@ pub(crate) fn spell(sql: &str, values: &[Literal<'_>]) -> AssertSqlSafe<String> 
         let (number, rest) = part.split_at_checked(digits).unwrap_or_default();
         let index = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         if let Some(value) = index.and_then(|index| values.get(index)) {
-            value.push_to(&mut text);
+            value.push_to(text);
         }
         text.push_str(rest);
     }
-    AssertSqlSafe(text)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use sqlx::postgres::PgRow;
 
 use crate::decode::{self, get, has, sound};
 use crate::fault::Fault;
-use crate::literal::{Literal, spell};
+use crate::literal::Literal;
+use crate::script::Script;
 use crate::server::{Server, millis};
 use crate::sql;
 use crate::transaction::Transaction;
@@ -65,22 +66,25 @@ async fn send(
     make: Make,
     limited: bool,
 ) -> Result<Opened, Fault> {
-    let values = [
-        Literal::Integer(drop_id.get()),
-        Literal::Integer(millis(server.patience.lock)),
-        Literal::Integer(millis(server.patience.idle)),
-        Literal::Names(&names.reserving),
-        Literal::Integer(i64::from(make == Make::All)),
-        Literal::Keys(&names.customers),
-        Literal::Integer(i64::from(limited)),
-    ];
-    let script = [
-        if names.reserving.is_empty() { "" } else { sql::MAKE_USERS },
-        sql::OPENING,
-        if names.customers.is_empty() { "" } else { sql::CUSTOMERS },
-    ];
-    let script = spell(&script.concat(), &values);
-    let (transaction, rows) = Transaction::begin(server, script).await?;
+    let drop = Literal::Integer(drop_id.get());
+    let lock = Literal::Integer(millis(server.patience.lock));
+    let idle = Literal::Integer(millis(server.patience.idle));
+    let mut script = Script::new(server.prepared);
+    if !names.reserving.is_empty() {
+        let make = Literal::Integer(i64::from(make == Make::All));
+        script.add(sql::BEGIN_USERS, &[lock]);
+        script.run(&sql::MAKE_USERS, &[drop, Literal::Names(&names.reserving), make]);
+        script.add("COMMIT;\n", &[]);
+    }
+    script.add(sql::OPENING, &[lock, idle]);
+    script.run(&sql::LOCK, &[drop]);
+    script.add(sql::CLOCK, &[]);
+    script.run(&sql::HEAD, &[drop]);
+    if !names.customers.is_empty() {
+        let limited = Literal::Integer(i64::from(limited));
+        script.run(&sql::CUSTOMERS, &[drop, Literal::Keys(&names.customers), limited]);
+    }
+    let (transaction, rows) = Transaction::begin(server, script.message()).await?;
     let mut locked = false;
     let mut clock = None;
     let mut found = None;

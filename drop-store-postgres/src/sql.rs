@@ -1,59 +1,92 @@
 //! Every statement of the transaction that changes a drop.
 //!
-//! Two kinds. What needs nothing but integers and usernames goes as a script: one or several
-//! statements in one message, planned each time. What takes arrays of everything else is prepared,
-//! and must not be planned badly while its tables are empty:
-//! - [`OPENING`] forbids sequential scans for the transaction, which also binds the plans of
-//!   the foreign keys' checks;
-//! - the writing statements leave nothing to choose: `INSERT`, `INSERT ... ON CONFLICT`
-//!   (which always goes by its arbiter index) and updates of one row, or of a drop's few
-//!   variants, by primary key.
+//! Three kinds. What begins a transaction, and what is seldom asked, goes as a script: several
+//! statements in one message, planned each time. What the first message asks each time is
+//! [`PREPARED`] by every connection, and run by such a script. What takes arrays of everything else
+//! is prepared by the driver. Neither of the latter two may be planned badly while tables are
+//! empty:
+//! - [`OPENING`] and [`BEGIN_USERS`] forbid sequential scans for the transaction, which also binds
+//!   the plans of the foreign keys' checks, and have one plan made for all values: to plan such a
+//!   statement takes longer than to run it for a lone caller;
+//! - the statements leave nothing to choose: one row, or a drop's few variants, by primary key; a
+//!   name by its index; `INSERT`, and `INSERT ... ON CONFLICT` (which always goes by its arbiter
+//!   index).
 
-/// Makes users of those who reserve and are none, in a transaction of their own: whoever waits
-/// for a user's row must not keep a drop waiting.
-///
-/// In the order given, so that no two of these deadlock. It always goes by the index on the name:
-/// no plan can go wrong. A name that is there is not written again, and is given no answer: who
-/// somebody is, is asked behind the lock. Where the drop does not exist, or has nothing to sell,
-/// it makes nobody: who gets nothing leaves nothing behind.
+use crate::script::Statement;
+
+/// What every connection has prepared.
+pub(crate) const PREPARED: [Statement; 4] = [MAKE_USERS, LOCK, HEAD, CUSTOMERS];
+
+/// Begins a transaction of [`MAKE_USERS`] alone: whoever waits for a user's row must not keep a
+/// drop waiting.
 ///
 /// It is not flushed. Nobody is told an id before the commit of a reservation of it, whose own
 /// flush covers everything that the server has written before.
 ///
-/// `$1` the drop, `$2` `lock_timeout` in milliseconds, `$4` names, `$5` 1 to make them whether or
-/// not the drop has units available.
-pub(crate) const MAKE_USERS: &str = "\
+/// `$1` `lock_timeout` in milliseconds.
+pub(crate) const BEGIN_USERS: &str = "\
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL synchronous_commit = off;
-SET LOCAL lock_timeout = $2;
-INSERT INTO users (username, created_at, updated_at)
-SELECT new.username, clock_timestamp(), clock_timestamp()
-FROM unnest($4) WITH ORDINALITY AS new (username, position)
-WHERE EXISTS (SELECT 1 FROM drops WHERE id = $1 AND ($5 = 1 OR held + sold < total))
-ORDER BY new.position
-ON CONFLICT (lower(username COLLATE \"C\")) DO NOTHING;
-COMMIT;
+SET LOCAL lock_timeout = $1;
+SET LOCAL enable_seqscan = off;
+SET LOCAL plan_cache_mode = force_generic_plan;
 ";
 
-/// Takes the drop's lock, and reads behind it whether what is kept of the drop still holds: one
-/// message of many statements, behind [`MAKE_USERS`] and before [`CUSTOMERS`].
+/// Makes users of those who reserve and are none.
 ///
-/// The locking statement reads nothing: its snapshot is older than its wait. What follows it
-/// are statements of their own, with snapshots of their own under READ COMMITTED, which is
-/// therefore named here whatever the database's default is; and so is `synchronous_commit`.
+/// In the order given, so that no two of these deadlock. A name that is there is not written again,
+/// and is given no answer: who somebody is, is asked behind the lock. Where the drop does not exist,
+/// or has nothing to sell, it makes nobody: who gets nothing leaves nothing behind.
 ///
-/// `$1` the drop, `$2` `lock_timeout`, `$3` `idle_in_transaction_session_timeout`, both in
-/// milliseconds.
+/// `$1` the drop, `$2` names, `$3` 1 to make them whether or not the drop has units available.
+pub(crate) const MAKE_USERS: Statement = Statement {
+    name: "drop_make_users",
+    types: "bigint, text[], bigint",
+    sql: "\
+INSERT INTO users (username, created_at, updated_at)
+SELECT new.username, (SELECT clock_timestamp()), (SELECT clock_timestamp())
+FROM unnest($2) WITH ORDINALITY AS new (username, position)
+WHERE EXISTS (SELECT 1 FROM drops WHERE id = $1 AND ($3 = 1 OR held + sold < total))
+ORDER BY new.position
+ON CONFLICT (lower(username COLLATE \"C\")) DO NOTHING",
+};
+
+/// Begins the transaction that changes a drop: [`LOCK`], [`CLOCK`], [`HEAD`] and [`CUSTOMERS`]
+/// follow in the same message.
+///
+/// Each of them is a statement of its own, with a snapshot of its own under READ COMMITTED, which
+/// is therefore named here whatever the database's default is; and so is `synchronous_commit`.
+///
+/// `$1` `lock_timeout`, `$2` `idle_in_transaction_session_timeout`, both in milliseconds.
 pub(crate) const OPENING: &str = "\
 BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL synchronous_commit = on;
-SET LOCAL lock_timeout = $2;
-SET LOCAL idle_in_transaction_session_timeout = $3;
+SET LOCAL lock_timeout = $1;
+SET LOCAL idle_in_transaction_session_timeout = $2;
 SET LOCAL enable_seqscan = off;
-SELECT 1 AS locked FROM drops WHERE id = $1 FOR UPDATE;
-SELECT clock_timestamp() AS as_of;
-SELECT revision, updated_at, held FROM drops WHERE id = $1;
+SET LOCAL plan_cache_mode = force_generic_plan;
 ";
+
+/// Takes the drop's lock. It reads nothing: its snapshot is older than its wait.
+///
+/// `$1` the drop.
+pub(crate) const LOCK: Statement = Statement {
+    name: "drop_lock",
+    types: "bigint",
+    sql: "SELECT 1 AS locked FROM drops WHERE id = $1 FOR UPDATE",
+};
+
+/// The time, behind the lock.
+pub(crate) const CLOCK: &str = "SELECT clock_timestamp() AS as_of;\n";
+
+/// Whether what is kept of the drop still holds.
+///
+/// `$1` the drop.
+pub(crate) const HEAD: Statement = Statement {
+    name: "drop_head",
+    types: "bigint",
+    sql: "SELECT revision, updated_at, held FROM drops WHERE id = $1",
+};
 
 /// Begins a transaction that locks nothing and sees one moment of a drop: [`VARIANTS`] and [`LOAD`]
 /// follow.
@@ -72,16 +105,19 @@ SELECT revision, updated_at FROM drops WHERE id = $1;
 /// made the name another one. A write for the old one would fail by its foreign key, but a
 /// refusal has none.
 ///
-/// `$1` the drop, `$6` keys, `$7` 1 where the batch sets a limit.
-pub(crate) const CUSTOMERS: &str = "\
+/// `$1` the drop, `$2` keys, `$3` 1 where the batch sets a limit.
+pub(crate) const CUSTOMERS: Statement = Statement {
+    name: "drop_customers",
+    types: "bigint, text[], bigint",
+    sql: "\
 SELECT string_agg(concat_ws(' ', sought.position, found.id, found.username, coalesce(CASE
-    WHEN $7 = 1 OR (SELECT max_per_customer FROM drops WHERE id = $1) IS NOT NULL
+    WHEN $3 = 1 OR (SELECT max_per_customer FROM drops WHERE id = $1) IS NOT NULL
     THEN (SELECT sum(quantity) FROM purchases WHERE user_id = found.id AND drop_id = $1)
     END, 0)), ',') AS customers
-FROM unnest($6) WITH ORDINALITY AS sought (key, position) CROSS JOIN LATERAL (
+FROM unnest($2) WITH ORDINALITY AS sought (key, position) CROSS JOIN LATERAL (
     SELECT id, username FROM users WHERE lower(username COLLATE \"C\") = sought.key LIMIT 1
-) found;
-";
+) found",
+};
 
 /// Begins a transaction that locks no drop.
 ///

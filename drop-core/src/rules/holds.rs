@@ -1,6 +1,6 @@
 //! The active holds of one drop, found by number, by holder and by deadline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
@@ -26,9 +26,9 @@ pub struct Holds {
 /// Holds of one variant with one deadline.
 #[derive(Clone, Debug, Default)]
 struct Together {
-    /// Their numbers, and those of holds that have ended or moved on since: these go when the
-    /// last one has.
-    numbers: Vec<u32>,
+    /// Their numbers, and those of holds that have ended or moved on since: these go once they are
+    /// the first, which is where what has lapsed is settled.
+    numbers: VecDeque<u32>,
     active: usize,
     units: Units,
 }
@@ -171,7 +171,7 @@ impl Holds {
     fn join(&mut self, hold: &Hold) {
         let claim = hold.claim();
         let together = self.deadlines.entry((hold.expires_at(), claim.variant)).or_default();
-        together.numbers.push(claim.id.number());
+        together.numbers.push_back(claim.id.number());
         together.active = together.active.saturating_add(1);
         together.units = together.units.saturating_add(claim.quantity);
     }
@@ -185,6 +185,14 @@ impl Holds {
         together.units = together.units.saturating_sub(claim.quantity);
         if together.active == 0 {
             self.deadlines.remove(&key);
+            return;
+        }
+        let by_number = &self.by_number;
+        let is_here = |number: &u32| {
+            by_number.get(*number).is_some_and(|other| other.expires_at() == hold.expires_at())
+        };
+        while together.numbers.front().is_some_and(|number| !is_here(number)) {
+            together.numbers.pop_front();
         }
     }
 }

@@ -61,7 +61,7 @@ pub struct Ledger {
 impl Ledger {
     /// The most lapsed holds that one batch settles, so that a hundred thousand holds that
     /// lapse in one second do not keep a caller waiting.
-    pub const SETTLE_LIMIT: usize = 4096;
+    pub const SETTLE_LIMIT: usize = 1024;
 
     /// Whether no command of a batch can get a unit: none is available, none becomes so by
     /// settling what has lapsed, and the batch itself frees none. Looks at the rows and the

@@ -12,49 +12,61 @@ use crate::log::{Head, Lead};
 use super::load::LoadError;
 use super::tables::{CHANGES, HEADS, HeadRecord, decode};
 
-/// A commit whose outcome is unknown.
+/// What a commit whose outcome is unknown was of.
 #[derive(Clone, Debug)]
 pub(super) enum Doubt {
     /// Of a change.
-    Change(Box<Change>),
+    Change(Arc<Change>),
     /// Of the deletion of a drop.
     Deletion(DropId),
-    /// Of something that memory need not follow: a user without reservations who is gone is
-    /// written anew with the next one, and a feed that was trimmed is a shorter true one.
-    Harmless,
 }
 
-/// By what the file is ahead: by nothing, or by what is in doubt. Anything else is a
+impl Doubt {
+    fn drop_id(&self) -> DropId {
+        match self {
+            Self::Change(change) => change.drop_id,
+            Self::Deletion(id) => *id,
+        }
+    }
+}
+
+/// By what the file is ahead: by nothing, or by everything that is in doubt. Anything else is a
 /// contradiction.
 pub(super) fn compare(
     database: &Database,
     memory: &[Head],
-    doubt: Option<&Doubt>,
-) -> Result<Option<Lead>, LoadError> {
+    doubts: &[Doubt],
+) -> Result<Vec<Lead>, LoadError> {
     let transaction = database.begin_read()?;
     let mut kept = BTreeMap::new();
     for entry in transaction.open_table(HEADS)?.iter()? {
         let (id, head) = entry?;
         kept.insert(id.value(), decode::<HeadRecord>(head.value())?);
     }
-    let mut lead = None;
+    let doubt_of = |id: DropId| doubts.iter().find(|doubt| doubt.drop_id() == id);
+    let mut leads = Vec::new();
     for head in memory {
-        match kept.remove(&head.id.get()) {
+        let (id, doubt) = (head.id, doubt_of(head.id));
+        match kept.remove(&id.get()) {
             Some(record) if is_same(&record, head) => {}
             Some(record) => {
-                lead = Some(ahead(&transaction, head.id, Some(head.revision), &record, doubt)?);
+                leads.push(ahead(&transaction, id, Some(head.revision), &record, doubt)?);
             }
-            None if matches!(doubt, Some(Doubt::Deletion(id)) if *id == head.id) => {
-                lead = Some(Lead::Deletion(head.id));
-            }
-            None => return Err(contradiction(head.id, "is not in the file any more")),
+            None if matches!(doubt, Some(Doubt::Deletion(_))) => leads.push(Lead::Deletion(id)),
+            None => return Err(contradiction(id, "is not in the file any more")),
         }
     }
     for (id, record) in kept {
         let id = DropId::new(id).map_err(|error| LoadError::Contradiction(error.to_string()))?;
-        lead = Some(ahead(&transaction, id, None, &record, doubt)?);
+        leads.push(ahead(&transaction, id, None, &record, doubt_of(id))?);
     }
-    Ok(lead)
+    // One commit: all of it or nothing.
+    match doubts.iter().find(|doubt| !leads.iter().any(|lead| lead.drop_id() == doubt.drop_id())) {
+        Some(missing) if !leads.is_empty() => {
+            Err(contradiction(missing.drop_id(), "is not as far as others of the same commit"))
+        }
+        _ => Ok(leads),
+    }
 }
 
 fn is_same(record: &HeadRecord, head: &Head) -> bool {
@@ -76,7 +88,7 @@ fn ahead(
     let Some(Doubt::Change(change)) = doubt else {
         return Err(contradiction(id, "was changed by somebody else"));
     };
-    if change.drop_id != id || change.revision != expected || record.revision != expected {
+    if change.revision != expected || record.revision != expected {
         return Err(contradiction(id, "is not where it was left"));
     }
     let changes = transaction.open_table(CHANGES)?;
@@ -85,7 +97,7 @@ fn ahead(
     if decode::<Change>(stored.value())? != **change {
         return Err(contradiction(id, "has another change than was written"));
     }
-    Ok(Lead::Change(Arc::new(change.as_ref().clone())))
+    Ok(Lead::Change(change.clone()))
 }
 
 fn contradiction(id: DropId, finding: &str) -> LoadError {

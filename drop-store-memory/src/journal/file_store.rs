@@ -22,7 +22,8 @@ use super::pause::Pause;
 use super::redb_log::RedbLog;
 
 /// Drops in memory, each commit durable in an embedded database file before its answer: one
-/// disk transaction per batch. One process at a time; clones share the data set.
+/// disk transaction for the batches of all drops that wait for one. One process at a time; clones
+/// share the data set.
 ///
 /// Reads are answered from memory. Opening reads everything back, checks every page's checksum,
 /// recounts every drop, and takes all of it or nothing.

@@ -1,6 +1,7 @@
 //! The same drops, durable: every commit is in an embedded database file before its answer.
 
 mod compare;
+mod entry;
 mod error;
 mod file_store;
 mod load;

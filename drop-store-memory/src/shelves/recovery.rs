@@ -16,11 +16,11 @@ impl Shelves {
         self.log.wants_reopening()
     }
 
-    /// Opens the log again where it has failed and it is time to; returns the drop that the
-    /// log was ahead in, if any. Nobody writes meanwhile, and readers are served.
-    pub(crate) fn recover(&self) -> Result<Option<DropId>, StoreError> {
+    /// Opens the log again where it has failed and it is time to; returns the drops that the
+    /// log was ahead in. Nobody writes meanwhile, and readers are served.
+    pub(crate) fn recover(&self) -> Result<Vec<DropId>, StoreError> {
         let Err(failed) = self.log.check() else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let _turn = match self.recovering.try_lock() {
             Ok(turn) => turn,
@@ -28,11 +28,11 @@ impl Shelves {
             Err(TryLockError::WouldBlock) => return Err(failed),
         };
         if !self.log.wants_reopening() {
-            return self.log.check().map(|()| None);
+            return self.log.check().map(|()| Vec::new());
         }
         let _alone = self.writing.write().unwrap_or_else(PoisonError::into_inner);
         let memory: Vec<_> = self.all().iter().map(|shelf| shelf.lock().head()).collect();
-        self.log.reopen(&memory)?.map(|lead| self.follow(&lead)).transpose()
+        self.log.reopen(&memory)?.iter().map(|lead| self.follow(lead)).collect()
     }
 
     /// Takes over what the log has and memory has not.

@@ -11,13 +11,14 @@ use super::address::url;
 use crate::builder::PostgresBuilder;
 use crate::store::PostgresStore;
 
-/// A function of the name that the store asks for the time, which tells what a row says.
+/// A function of the name that the store asks for the time, which tells what a row says. It finds
+/// the row by an index: sequential scans are forbidden where it is asked.
 pub(super) const SCHEMA: &str = "\
 CREATE SCHEMA manual_time;
 CREATE TABLE manual_time.clock (one BIGINT PRIMARY KEY CHECK (one = 1), at TIMESTAMPTZ NOT NULL);
 INSERT INTO manual_time.clock VALUES (1, '2026-01-01T00:00:00Z');
 CREATE FUNCTION manual_time.clock_timestamp() RETURNS TIMESTAMPTZ
-    LANGUAGE sql VOLATILE AS 'SELECT at FROM manual_time.clock';";
+    LANGUAGE sql VOLATILE AS 'SELECT at FROM manual_time.clock WHERE one = 1';";
 
 /// Names are looked for in the tables' schema first, where new tables go as well; then here;
 /// and only then among the server's own functions.

@@ -72,18 +72,16 @@ pub fn hot_statements() -> Vec<HotStatement> {
         outside("HEADS", feed::HEADS, "", "0, 20"),
         outside("CHANGES", feed::CHANGES, "", "1, 1, 20"),
     ];
-    let scripts =
-        [("MAKE_USERS", sql::MAKE_USERS), ("OPENING", sql::OPENING), ("CUSTOMERS", sql::CUSTOMERS)];
-    for (name, script) in scripts {
-        let asks = |part: &&str| part.contains("$1") && !part.starts_with("SET");
-        statements.extend(parts(script).filter(asks).map(|sql| HotStatement {
-            name,
-            sql,
-            types: "bigint, bigint, bigint, text[], bigint, text[], bigint",
-            arguments: "1, 800, 5000, '{user7,somebody}', 0, '{filler7,nobody}', 1",
-            within: name != "MAKE_USERS",
-        }));
-    }
+    statements.extend(sql::PREPARED.map(|statement| HotStatement {
+        name: statement.name,
+        sql: statement.sql,
+        types: statement.types,
+        arguments: match statement.types {
+            "bigint" => "1",
+            _ => "1, '{user7,somebody}', 1",
+        },
+        within: true,
+    }));
     // Of a drop that has nothing: what one costs that has much is its own affair.
     let loading = parts(sql::VARIANTS).chain(parts(sql::LOAD)).filter(|part| !part.is_empty());
     statements

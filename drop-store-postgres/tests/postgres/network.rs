@@ -66,7 +66,7 @@ async fn through(time: &ManualTime, patience: Duration) -> (SqlProxy, PostgresSt
 /// Whether a step belongs to an operation: pools open connections when they like, and hints
 /// are told apart from it.
 fn is_counted(step: &Step) -> bool {
-    !matches!(step.kind, StepKind::Startup | StepKind::End) && !step.sql.contains("pg_notify")
+    !step.is_of_connection() && !step.sql.contains("pg_notify")
 }
 
 fn place(step: &Step, seen: &mut Vec<String>) -> Place {
@@ -79,15 +79,13 @@ fn place(step: &Step, seen: &mut Vec<String>) -> Place {
 /// What is told where the step breaks with this verdict.
 fn told(step: &Step, verdict: Verdict) -> Told {
     let cut = matches!(verdict, Verdict::CutBefore | Verdict::CutAfter);
-    // Users are made and found outside of a transaction.
-    let alone = step.sql.contains("users AS u") || step.sql.contains("AS sought");
     match verdict {
         Verdict::Drip => Told::Done,
         _ if step.is_commit() => Told::Unknown,
         // Behind the answer.
         _ if step.is_rollback() || step.kind == StepKind::Ping => Told::Done,
         // A connection that had died in the pool: another one is taken.
-        _ if cut && (alone || step.is_begin()) => Told::Done,
+        _ if cut && step.is_begin() => Told::Done,
         _ => Told::Unavailable,
     }
 }

@@ -1,11 +1,12 @@
 //! Migrations, readiness, and what the schema promises by itself.
 
+use drop_core::model::DropId;
 use drop_core::{Store, StoreError};
 use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::Cluster;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::kit::{assert_sound, buy, counts, database, drop_of, hold, name, start};
+use crate::kit::{assert_sound, buy, counts, database, drop_of, hold, name, reserve, start, try_one};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_that_migrate_at_once_wait_for_each_other() {
@@ -31,6 +32,23 @@ async fn instances_that_migrate_at_once_wait_for_each_other() {
         hold(store, id, &format!("user{n}")).await;
     }
     assert_eq!(counts(&unready, id).await, (6, 6, 0));
+}
+
+/// Nothing could be prepared on the connections that were there before the schema was.
+#[tokio::test]
+async fn who_was_there_before_the_schema_is_told_so_and_sells_once_it_is_there() {
+    let cluster = Cluster::in_memory().await.unwrap();
+    let database = cluster.empty_database().await.unwrap();
+    let early = database.builder().pool_size(2).connect_unmigrated().await.unwrap();
+    let id = DropId::new(1).unwrap();
+    let refused = try_one(&early, id, reserve("ann")).await.unwrap_err();
+    assert!(refused.is_retryable(), "{refused:?}");
+    let why = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(why.contains("lacks the schema"), "{why}");
+    let store = database.connect().await.unwrap();
+    assert_eq!(drop_of(&store, 2).await, id);
+    tokio::join!(hold(&early, id, "ann"), hold(&early, id, "bob"));
+    assert_sound(&early, id).await;
 }
 
 #[tokio::test]

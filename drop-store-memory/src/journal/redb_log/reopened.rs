@@ -9,9 +9,10 @@ use drop_core::{ManualClock, StoreError};
 use redb::{Database, ReadableTable, WriteTransaction};
 use tempfile::TempDir;
 
-use super::{Log, RedbLog, Trouble, write_change};
+use super::{Log, RedbLog, Trouble};
 use crate::MemoryStore;
 use crate::journal::compare::Doubt;
+use crate::journal::entry::write_change;
 use crate::journal::medium::{File, Medium};
 use crate::journal::open::place;
 use crate::journal::pause::Pause;
@@ -20,7 +21,7 @@ use crate::log::{Head, Lead};
 
 const DROP: i64 = 1;
 
-type InDoubt = fn(&Left) -> Option<Doubt>;
+type InDoubt = fn(&Left) -> Vec<Doubt>;
 type Tampering = fn(&WriteTransaction, &[Arc<Change>]) -> Result<(), redb::Error>;
 
 /// A log that has the first two of three changes of a drop, and what memory has of them.
@@ -55,16 +56,16 @@ pub(super) fn left(medium: impl FnOnce(File) -> Box<dyn Medium>, pause: Pause) -
     let file = File(place(directory.path()).unwrap());
     let (log, _) = RedbLog::open(medium(file), pause).unwrap();
     let ann: User = store.shelves().user(&"ann".parse().unwrap()).unwrap();
-    log.changed(&changes[0], &[]).unwrap();
-    log.changed(&changes[1], &[ann]).unwrap();
+    log.changed(&changes[0], Vec::new()).unwrap();
+    log.changed(&changes[1], vec![ann]).unwrap();
     Left { directory, log, changes, memory }
 }
 
 impl Left {
     /// A write has failed.
-    pub(super) fn fail(&self, doubt: Option<Doubt>) {
+    pub(super) fn fail(&self, doubts: Vec<Doubt>) {
         let cause = StoreError::unavailable("a disk that hangs");
-        self.log.state().trouble = Some(Trouble { cause, doubt });
+        self.log.state().trouble = Some(Trouble { cause, doubts });
     }
 
     /// The file is closed, and nobody has it.
@@ -74,12 +75,8 @@ impl Left {
     }
 
     /// Opens the file again after something was done to it.
-    fn reopened(
-        &self,
-        doubt: Option<Doubt>,
-        tampering: Tampering,
-    ) -> Result<Option<Lead>, StoreError> {
-        self.fail(doubt);
+    fn reopened(&self, doubts: Vec<Doubt>, tampering: Tampering) -> Result<Vec<Lead>, StoreError> {
+        self.fail(doubts);
         let database = Database::open(self.close()).unwrap();
         let transaction = database.begin_write().unwrap();
         tampering(&transaction, &self.changes).unwrap();
@@ -109,14 +106,26 @@ fn gone(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     Ok(())
 }
 
-fn third(left: &Left) -> Option<Doubt> {
-    Some(Doubt::Change(Box::new(left.changes[2].as_ref().clone())))
+fn third(left: &Left) -> Vec<Doubt> {
+    vec![Doubt::Change(left.changes[2].clone())]
+}
+
+/// The first change of another drop.
+fn of_another(changes: &[Arc<Change>]) -> Arc<Change> {
+    Arc::new(Change { drop_id: id(2), ..changes[0].as_ref().clone() })
+}
+
+/// Two that went by one commit.
+fn both(left: &Left) -> Vec<Doubt> {
+    let mut doubts = third(left);
+    doubts.push(Doubt::Change(of_another(&left.changes)));
+    doubts
 }
 
 #[test]
 fn only_the_commit_in_doubt_may_be_what_memory_lacks() {
-    let none: InDoubt = |_| None;
-    let cases: [(&str, InDoubt, Tampering); 10] = [
+    let none: InDoubt = |_| Vec::new();
+    let cases: [(&str, InDoubt, Tampering); 12] = [
         ("was changed by somebody else", none, |transaction, _| {
             with_head(transaction, |head| head.as_of = Timestamp::MAX)
         }),
@@ -131,7 +140,7 @@ fn only_the_commit_in_doubt_may_be_what_memory_lacks() {
         }),
         (
             "was changed by somebody else",
-            |_| Some(Doubt::Harmless),
+            |_| vec![Doubt::Deletion(id(2))],
             |transaction, changes| write_change(transaction, &changes[2], &[]),
         ),
         // One change further than the one in doubt, which is there too.
@@ -140,9 +149,15 @@ fn only_the_commit_in_doubt_may_be_what_memory_lacks() {
             with_head(transaction, |head| head.revision = head.revision.next())
         }),
         // Another drop, made by nobody here.
-        ("is not where it was left", third, |transaction, changes| {
-            let other = Change { drop_id: id(2), ..changes[0].as_ref().clone() };
-            write_change(transaction, &other, &[])
+        ("was changed by somebody else", third, |transaction, changes| {
+            write_change(transaction, &of_another(changes), &[])
+        }),
+        // Of two that went by one commit only one.
+        ("drop 2 is not as far as others", both, |transaction, changes| {
+            write_change(transaction, &changes[2], &[])
+        }),
+        ("drop 1 is not as far as others", both, |transaction, changes| {
+            write_change(transaction, &of_another(changes), &[])
         }),
         ("has another change than was written", third, |transaction, changes| {
             let other = Change { sold_out: true, ..changes[2].as_ref().clone() };
@@ -155,7 +170,7 @@ fn only_the_commit_in_doubt_may_be_what_memory_lacks() {
         }),
         (
             "is not in the file any more",
-            |_| Some(Doubt::Deletion(id(2))),
+            |_| vec![Doubt::Deletion(id(2))],
             |transaction, _| gone(transaction),
         ),
     ];
@@ -167,7 +182,7 @@ fn only_the_commit_in_doubt_may_be_what_memory_lacks() {
         // It stays that way: a person has to look.
         assert!(!left.log.wants_reopening(), "{finding}");
         assert!(matches!(left.log.check(), Err(StoreError::Corrupt(_))), "{finding}");
-        let refused = left.log.changed(&left.changes[2], &[]);
+        let refused = left.log.changed(&left.changes[2], Vec::new());
         assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{finding}: {refused:?}");
     }
 }
@@ -175,13 +190,25 @@ fn only_the_commit_in_doubt_may_be_what_memory_lacks() {
 #[test]
 fn the_commit_in_doubt_is_there_or_not() {
     let left = plain();
-    assert!(left.reopened(third(&left), |_, _| Ok(())).unwrap().is_none());
-    let lead = left
+    assert!(left.reopened(third(&left), |_, _| Ok(())).unwrap().is_empty());
+    let leads = left
         .reopened(third(&left), |transaction, changes| write_change(transaction, &changes[2], &[]));
-    assert!(matches!(lead, Ok(Some(Lead::Change(change))) if change == left.changes[2]));
+    assert!(matches!(&leads.unwrap()[..], [Lead::Change(change)] if *change == left.changes[2]));
     let left = plain();
-    let deletion = || Some(Doubt::Deletion(id(DROP)));
-    assert!(left.reopened(deletion(), |_, _| Ok(())).unwrap().is_none());
-    let lead = left.reopened(deletion(), |transaction, _| gone(transaction));
-    assert!(matches!(lead, Ok(Some(Lead::Deletion(deleted))) if deleted == id(DROP)));
+    let deletion = || vec![Doubt::Deletion(id(DROP))];
+    assert!(left.reopened(deletion(), |_, _| Ok(())).unwrap().is_empty());
+    let leads = left.reopened(deletion(), |transaction, _| gone(transaction)).unwrap();
+    assert!(matches!(&leads[..], [Lead::Deletion(deleted)] if *deleted == id(DROP)));
+}
+
+#[test]
+fn what_went_by_one_commit_is_there_together_or_not() {
+    let left = plain();
+    assert!(left.reopened(both(&left), |_, _| Ok(())).unwrap().is_empty());
+    let leads = left.reopened(both(&left), |transaction, changes| {
+        write_change(transaction, &changes[2], &[])?;
+        write_change(transaction, &of_another(changes), &[])
+    });
+    let ids: Vec<DropId> = leads.unwrap().iter().map(Lead::drop_id).collect();
+    assert_eq!(ids, [id(DROP), id(2)]);
 }

@@ -1,14 +1,17 @@
 //! Failing, being refused, and opening again.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use drop_core::StoreError;
+use drop_core::model::{DropId, Revision};
+use drop_core::rules::Change;
 use redb::{Database, StorageBackend};
 
-use super::Log;
 use super::reopened::left;
+use super::{Entry, Log};
 use crate::journal::medium::{File, Medium};
 use crate::journal::pause::Pause;
 
@@ -16,12 +19,12 @@ use crate::journal::pause::Pause;
 #[test]
 fn nothing_is_written_after_a_failure_until_the_file_was_opened_again() {
     let left = left(|file| Box::new(file), Pause::default());
-    left.fail(None);
-    let refused = left.log.changed(&left.changes[2], &[]);
+    left.fail(Vec::new());
+    let refused = left.log.changed(&left.changes[2], Vec::new());
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     // Nothing is in the file that memory does not have.
-    assert!(left.log.reopen(&left.memory).unwrap().is_none());
-    left.log.changed(&left.changes[2], &[]).unwrap();
+    assert!(left.log.reopen(&left.memory).unwrap().is_empty());
+    left.log.changed(&left.changes[2], Vec::new()).unwrap();
 }
 
 /// A person has to look: neither is it read once a second, nor does it come back by itself.
@@ -38,7 +41,7 @@ fn a_file_that_is_damaged_when_it_is_opened_again_is_not_tried_again() {
     ];
     for (index, damage) in damages.into_iter().enumerate() {
         let left = left(|file| Box::new(file), Pause::none());
-        left.fail(None);
+        left.fail(Vec::new());
         let path = left.close();
         std::fs::write(&path, damage(std::fs::read(&path).unwrap())).unwrap();
         let error = left.log.reopen(&left.memory).unwrap_err();
@@ -50,7 +53,7 @@ fn a_file_that_is_damaged_when_it_is_opened_again_is_not_tried_again() {
 #[test]
 fn a_file_that_is_out_of_reach_is_tried_again() {
     let left = left(|file| Box::new(file), Pause::none());
-    left.fail(None);
+    left.fail(Vec::new());
     let path = left.close();
     let away = path.with_extension("away");
     std::fs::rename(&path, &away).unwrap();
@@ -62,8 +65,8 @@ fn a_file_that_is_out_of_reach_is_tried_again() {
     assert!(matches!(error, StoreError::Unavailable(_)), "in use: {error:?}");
     drop(other);
     assert!(left.log.wants_reopening());
-    assert!(left.log.reopen(&left.memory).unwrap().is_none());
-    left.log.changed(&left.changes[2], &[]).unwrap();
+    assert!(left.log.reopen(&left.memory).unwrap().is_empty());
+    left.log.changed(&left.changes[2], Vec::new()).unwrap();
 }
 
 /// A file that panics instead of being opened, if so told.
@@ -82,15 +85,15 @@ fn a_panic_of_opening_again_is_no_finding_about_the_file() {
     let panics = Arc::new(AtomicBool::new(false));
     let told = panics.clone();
     let left = left(|file| Box::new(Panicking(file, told)), Pause::none());
-    left.fail(None);
+    left.fail(Vec::new());
     panics.store(true, Ordering::Relaxed);
     let error = left.log.reopen(&left.memory).unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert!(matches!(left.log.check(), Err(StoreError::Unavailable(_))));
     assert!(left.log.wants_reopening());
     panics.store(false, Ordering::Relaxed);
-    assert!(left.log.reopen(&left.memory).unwrap().is_none());
-    left.log.changed(&left.changes[2], &[]).unwrap();
+    assert!(left.log.reopen(&left.memory).unwrap().is_empty());
+    left.log.changed(&left.changes[2], Vec::new()).unwrap();
 }
 
 /// Opening reads the whole file: at most once a second.
@@ -100,7 +103,7 @@ fn a_second_lies_between_two_attempts() {
     let clock = now.clone();
     let left = left(|file| Box::new(file), Pause::by(move || *clock.lock().unwrap()));
     assert!(!left.log.wants_reopening(), "nothing has failed");
-    left.fail(None);
+    left.fail(Vec::new());
     assert!(left.log.wants_reopening(), "the first attempt waits for nothing");
     let path = left.close();
     let away = path.with_extension("away");
@@ -111,4 +114,90 @@ fn a_second_lies_between_two_attempts() {
         *now.lock().unwrap() = attempt + Duration::from_millis(after);
         assert_eq!(left.log.wants_reopening(), wanted, "after {after} ms");
     }
+}
+
+/// A file of whose syncs so many pass.
+#[derive(Debug)]
+struct Failing(File, Arc<AtomicU32>);
+
+/// What it is as long as it is open.
+#[derive(Debug)]
+struct Unsynced(Box<dyn StorageBackend>, Arc<AtomicU32>);
+
+impl Medium for Failing {
+    fn open(&self) -> Result<Box<dyn StorageBackend>, redb::Error> {
+        Ok(Box::new(Unsynced(self.0.open()?, self.1.clone())))
+    }
+}
+
+impl StorageBackend for Unsynced {
+    fn len(&self) -> std::io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, length: u64) -> std::io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        let passes = |left: u32| left.checked_sub(1);
+        let passed = self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, passes);
+        passed.map_err(|_| std::io::ErrorKind::StorageFull)?;
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
+
+/// Both are told the same, whoever of them went, and memory follows both or neither.
+#[test]
+fn what_two_drops_wait_for_goes_by_one_commit_and_fails_as_one() {
+    // Where the first sync fails nothing was committed yet.
+    let told: Vec<_> = (0..3).map(two_by_one_commit).collect();
+    assert!(told.contains(&"unknown") && told.contains(&"done"), "{told:?}");
+}
+
+/// What both are told whose commit has so many syncs that pass.
+fn two_by_one_commit(passes: u32) -> &'static str {
+    let syncs = Arc::new(AtomicU32::new(u32::MAX));
+    let counted = syncs.clone();
+    let left = left(|file| Box::new(Failing(file, counted)), Pause::none());
+    let other = Change { drop_id: DropId::new(2).unwrap(), ..left.changes[0].as_ref().clone() };
+    let [first, second] = [left.changes[2].clone(), Arc::new(other)];
+    let log = &left.log;
+    let told = thread::scope(|threads| {
+        let mut waiting = Vec::new();
+        let busy = Entry::Trimmed(first.drop_id, Revision::ZERO);
+        let done = log.group.join(busy, |_| {
+            for change in [&first, &second] {
+                waiting.push(threads.spawn(move || log.changed(change, Vec::new())));
+            }
+            while log.group.gathered() < 2 {
+                thread::yield_now();
+            }
+            syncs.store(passes, Ordering::Relaxed);
+            Ok(())
+        });
+        done.unwrap().unwrap();
+        let told = waiting.into_iter().map(|waiting| match waiting.join().unwrap() {
+            Ok(()) => "done",
+            Err(StoreError::Unavailable(_)) => "unavailable",
+            Err(StoreError::Unknown(_)) => "unknown",
+            Err(error) => panic!("{error:?}"),
+        });
+        told.collect::<Vec<_>>()
+    });
+    assert_eq!(told[0], told[1]);
+    syncs.store(u32::MAX, Ordering::Relaxed);
+    let leads = log.reopen(&left.memory).unwrap();
+    // Nothing has failed: nothing is opened again.
+    let possible: &[usize] = if told[0] == "unknown" { &[0, 2] } else { &[0] };
+    assert!(possible.contains(&leads.len()), "{told:?}: {leads:?}");
+    told[0]
 }

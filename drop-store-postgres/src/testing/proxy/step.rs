@@ -41,6 +41,14 @@ impl Step {
         matches!(self.kind, StepKind::Script | StepKind::Execute)
     }
 
+    /// Whether it belongs to the connection, whatever that is used for: it comes and goes when the
+    /// pool likes.
+    #[must_use]
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self.kind, StepKind::Startup | StepKind::End)
+            || (self.kind == StepKind::Script && self.sql.starts_with("PREPARE"))
+    }
+
     /// Whether it begins a transaction.
     #[must_use]
     pub fn is_begin(&self) -> bool {

@@ -84,7 +84,7 @@ async fn crowd(sqlstate: &'static str, percent: u64, seed: u64) -> Figures {
                 ("53300", StepKind::Startup) => (true, Verdict::Refuse(sqlstate)),
                 ("53300", StepKind::Ping) => (true, Verdict::CutBefore),
                 ("53300", _) => (false, Verdict::Pass),
-                _ => (step.is_work(), Verdict::Refuse(sqlstate)),
+                _ => (step.is_work() && !step.is_of_connection(), Verdict::Refuse(sqlstate)),
             };
             if !concerned || step.sql.contains("pg_notify") {
                 return Verdict::Pass;
