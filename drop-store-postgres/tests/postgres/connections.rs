@@ -26,7 +26,9 @@ async fn watched(database: &Database, connections: u32) -> (SqlProxy, PostgresSt
 fn taken(proxy: &SqlProxy) -> Vec<(u64, StepKind)> {
     let steps = proxy.take_steps();
     let reserves = |connection| {
-        steps.iter().any(|step| step.connection == connection && step.sql.contains("EXECUTE drop_lock"))
+        steps
+            .iter()
+            .any(|step| step.connection == connection && step.sql.contains("EXECUTE drop_lock"))
     };
     let steps = steps.iter().filter(|step| reserves(step.connection));
     steps.map(|step| (step.connection, step.kind)).collect()
@@ -127,7 +129,11 @@ async fn connections_are_given_in_the_order_of_asking() {
             Some(first) => first,
             None => gate.next().await.unwrap(),
         };
-        assert!(begins.step().sql.contains(&format!("EXECUTE drop_lock ({id})")), "{}", begins.step().sql);
+        assert!(
+            begins.step().sql.contains(&format!("EXECUTE drop_lock ({id})")),
+            "{}",
+            begins.step().sql
+        );
         begins.release();
     }
     for (id, asked) in ids.iter().zip(asking) {

@@ -6,7 +6,9 @@ use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::Cluster;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::kit::{assert_sound, buy, counts, database, drop_of, hold, name, reserve, start, try_one};
+use crate::kit::{
+    assert_sound, buy, counts, database, drop_of, hold, name, reserve, start, try_one,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_that_migrate_at_once_wait_for_each_other() {
