@@ -124,11 +124,14 @@ impl PostgresBuilder {
     }
 
     /// How many prepared statements a connection keeps: 100 unless set here or in the URL
-    /// (`?statement-cache-capacity=`), beside the few that it prepares when it is opened. 0 is for a
-    /// pooler in transaction mode (pgbouncer): nothing is prepared by name then, and nobody listens, so that there are no hints and
-    /// other instances' changes are known by polling. The schema is made past the pooler once;
-    /// where it is up to date, [`PostgresBuilder::connect`] works through it too. pgbouncer
-    /// needs `ignore_startup_parameters = extra_float_digits`.
+    /// (`?statement-cache-capacity=`), beside the few that it prepares when it is opened.
+    ///
+    /// 0 is for Citus, which plans for the values at hand, and for a pooler in transaction mode
+    /// (pgbouncer, also one that keeps track of prepared statements): nothing is prepared by name
+    /// then, and nobody listens, so that there are no hints and other instances' changes are known
+    /// by polling. The schema is made past the pooler once; where it is up to date,
+    /// [`PostgresBuilder::connect`] works through it too. pgbouncer needs
+    /// `ignore_startup_parameters = extra_float_digits`.
     pub const fn statement_cache_capacity(mut self, statements: usize) -> Self {
         self.statements = statements;
         self
@@ -201,20 +204,26 @@ impl PostgresBuilder {
 
 /// Prepares what every connection runs.
 ///
-/// Where the schema is not there yet nothing can be prepared, and the connection is as good as any
-/// to find that out with. Once it is there, who runs what is not prepared gets another connection.
+/// Where the schema is not there yet, or is being changed, nothing can be prepared, and the
+/// connection is as good as any for what needs nothing prepared. Who runs what is not prepared gets
+/// another connection.
 async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let statements: String = sql::PREPARED.iter().map(Statement::prepare).collect();
-    match connection.execute(AssertSqlSafe(statements)).await {
-        // No such table, column or schema.
+    // To look a table up waits for who changes it. A caller who is gone by then would leave a
+    // session behind that waits on, and each that comes after him another one.
+    let mut script = "SET LOCAL lock_timeout = 100;\n".to_owned();
+    script.extend(sql::PREPARED.iter().map(Statement::prepare));
+    match connection.execute(AssertSqlSafe(script)).await {
         Err(sqlx::Error::Database(error))
-            if error.code().is_some_and(|code| code.starts_with("42") || code == "3F000") =>
+            if error.code().is_some_and(|code| NOT_NOW.contains(&code.as_ref())) =>
         {
             Ok(())
         }
         done => done.map(|_| ()),
     }
 }
+
+/// No such table, column or schema, or no look at it.
+const NOT_NOW: [&str; 4] = ["42P01", "42703", "3F000", "55P03"];
 
 /// The statements that a connection keeps, by its address: the options tell it in no other way.
 fn statements(options: &PgConnectOptions) -> usize {

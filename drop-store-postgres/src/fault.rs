@@ -35,8 +35,8 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn new(error: sqlx::Error, phase: Phase) -> Self {
         let kind = Kind::of(&error);
-        let cause: Cause = match kind {
-            Kind::Unprepared => Arc::new(Unprepared(error)),
+        let cause: Cause = match (kind, phase) {
+            (Kind::Unprepared, Phase::Opening) => Arc::new(Unprepared(error)),
             _ => Arc::new(error),
         };
         match (kind, phase) {
@@ -99,8 +99,8 @@ struct Silence;
 /// A connection lacks what was prepared on it when it was opened.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the database lacks the schema, or a pooler hands connections on between messages and needs \
-     a statement cache capacity of 0"
+    "the database lacks the schema, or somebody changes it, or a pooler hands connections on \
+     between messages and needs a statement cache capacity of 0"
 )]
 struct Unprepared(#[source] sqlx::Error);
 
@@ -149,9 +149,9 @@ impl Kind {
             // a transaction that somebody left broken on it.
             "57P01" | "57P02" | "57P05" | "25P02" | "25P03" => Self::Lost,
             code if code.starts_with("08") => Self::Lost,
+            "26000" => Self::Unprepared,
             // Cancelled or starting up, no memory, disk or connection left, read-only, IO.
             "25006" => Self::NoRoom,
-            "26000" => Self::Unprepared,
             code if ["57", "53", "58"].iter().any(|class| code.starts_with(class)) => Self::NoRoom,
             _ => Self::Other,
         }

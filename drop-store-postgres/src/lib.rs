@@ -60,13 +60,14 @@
 //! of it, and that flushes everything before.
 //!
 //! # Plans
-//! What every batch asks is prepared when a connection is opened, and planned once for all values:
-//! for a lone caller, planning takes longer than running. A plan that was made while a table was
-//! empty does not hurt as the table fills, because these statements leave nothing to choose:
-//! sequential scans are off in the transaction, and rows are found by a unique index or not at
-//! all. What is seldom asked goes as a script and is planned each time. With
-//! [`PostgresBuilder::statement_cache_capacity`] 0 nothing is prepared, and pgbouncer in
-//! transaction mode works.
+//! What the first message asks is prepared when a connection is opened, the writes when they are
+//! first used, and each is planned once for all values: for a lone caller, planning takes longer
+//! than running. A plan that was made while a table was empty does not hurt as the table fills:
+//! sequential scans are off in the transaction, and each of these statements has one index that
+//! fits all that it asks for. What is seldom asked goes as a script and is planned each time.
+//!
+//! With [`PostgresBuilder::statement_cache_capacity`] 0 nothing is prepared by name, and everything
+//! is planned for the values at hand, as Citus and pgbouncer in transaction mode need it.
 //!
 //! # Faults
 //! By SQLSTATE, never by text.
@@ -77,7 +78,7 @@
 //! | 55P03, the lock was not had in time | `Unavailable` at once: the caller has waited already |
 //! | 23503 on a user who is deleted meanwhile, or somebody who was not made a user and can get a unit by now | run again with the user made; then `Contended` |
 //! | other 23xxx, XX001, XX002 | `Corrupt` |
-//! | a connection that died while nobody used it, or was opened before the schema was there | another one, as often as the pool is large |
+//! | a connection that died while nobody used it, or could prepare nothing because the schema was not there | another one, as often as the pool is large |
 //! | no connection, a cut one, a silent server, 08, 53, 57, 58, 25006 | `Unavailable`; nothing is written |
 //! | any of these, or no answer, once COMMIT was sent | `Unknown` |
 //!
@@ -94,7 +95,8 @@
 //! tells soon which drops have changed, by LISTEN and a NOTIFY outside of the transaction; behind
 //! a pooler in transaction mode there are none, and the feed is polled.
 //! Every key begins with the drop, so the tables distribute by it (on Citus: `users` and
-//! `drop_ids` as reference tables, the others by the drop and colocated).
+//! `drop_ids` as reference tables, the others by the drop and colocated, and with a statement cache
+//! capacity of 0).
 //!
 //! # What it costs
 //! A reserve keeps three indexes: its key, the unique hold and the deadline. A purchase keeps

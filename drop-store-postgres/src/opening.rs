@@ -69,14 +69,15 @@ async fn send(
     let drop = Literal::Integer(drop_id.get());
     let lock = Literal::Integer(millis(server.patience.lock));
     let idle = Literal::Integer(millis(server.patience.idle));
+    let planned = if server.prepared { sql::PLANNED_ONCE } else { "" };
     let mut script = Script::new(server.prepared);
     if !names.reserving.is_empty() {
         let make = Literal::Integer(i64::from(make == Make::All));
-        script.add(sql::BEGIN_USERS, &[lock]);
+        script.add(sql::BEGIN_USERS, &[lock]).add(planned, &[]);
         script.run(&sql::MAKE_USERS, &[drop, Literal::Names(&names.reserving), make]);
         script.add("COMMIT;\n", &[]);
     }
-    script.add(sql::OPENING, &[lock, idle]);
+    script.add(sql::OPENING, &[lock, idle]).add(planned, &[]);
     script.run(&sql::LOCK, &[drop]);
     script.add(sql::CLOCK, &[]);
     script.run(&sql::HEAD, &[drop]);

@@ -46,8 +46,9 @@ impl Script {
         if self.prepared {
             self.text.push_str("EXECUTE ");
             self.text.push_str(statement.name);
+            self.text.push_str(" (");
             for (index, value) in values.iter().enumerate() {
-                self.text.push_str(if index == 0 { " (" } else { ", " });
+                self.text.push_str(if index == 0 { "" } else { ", " });
                 value.push_to(&mut self.text);
             }
             self.text.push_str(");\n");

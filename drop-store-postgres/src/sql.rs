@@ -6,11 +6,10 @@
 //! is prepared by the driver. Neither of the latter two may be planned badly while tables are
 //! empty:
 //! - [`OPENING`] and [`BEGIN_USERS`] forbid sequential scans for the transaction, which also binds
-//!   the plans of the foreign keys' checks, and have one plan made for all values: to plan such a
-//!   statement takes longer than to run it for a lone caller;
-//! - the statements leave nothing to choose: one row, or a drop's few variants, by primary key; a
-//!   name by its index; `INSERT`, and `INSERT ... ON CONFLICT` (which always goes by its arbiter
-//!   index).
+//!   the plans of the foreign keys' checks;
+//! - the statements leave next to nothing to choose: one row, or a drop's few variants, by primary
+//!   key; a name by its index; a customer's purchases by the index that has all that is asked for;
+//!   `INSERT`, and `INSERT ... ON CONFLICT` (which always goes by its arbiter index).
 
 use crate::script::Statement;
 
@@ -29,7 +28,6 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL synchronous_commit = off;
 SET LOCAL lock_timeout = $1;
 SET LOCAL enable_seqscan = off;
-SET LOCAL plan_cache_mode = force_generic_plan;
 ";
 
 /// Makes users of those who reserve and are none.
@@ -64,8 +62,14 @@ SET LOCAL synchronous_commit = on;
 SET LOCAL lock_timeout = $1;
 SET LOCAL idle_in_transaction_session_timeout = $2;
 SET LOCAL enable_seqscan = off;
-SET LOCAL plan_cache_mode = force_generic_plan;
 ";
+
+/// Has one plan made of each statement that is prepared, for all values: to plan one that takes
+/// arrays takes longer than to run it for a lone caller, and the server would do so each time.
+///
+/// Only where there are such statements: a server that is made of several (Citus) plans for the
+/// values at hand.
+pub(crate) const PLANNED_ONCE: &str = "SET LOCAL plan_cache_mode = force_generic_plan;\n";
 
 /// Takes the drop's lock. It reads nothing: its snapshot is older than its wait.
 ///

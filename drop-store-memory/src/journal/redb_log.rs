@@ -75,7 +75,7 @@ impl RedbLog {
     /// Keeps what one caller brings, and what others bring meanwhile.
     fn keep(&self, entry: Entry) -> Result<(), StoreError> {
         let done = self.group.join(entry, |entries| {
-            let doubts = || entries.iter().filter_map(Entry::doubt).collect();
+            let doubts = entries.iter().filter_map(Entry::doubt).collect();
             self.transact(doubts, |transaction| {
                 entries.iter().try_for_each(|entry| entry.write(transaction))
             })
@@ -88,7 +88,7 @@ impl RedbLog {
     /// fails the file may have it, which `doubts` keep in mind.
     fn transact(
         &self,
-        doubts: impl FnOnce() -> Vec<Doubt>,
+        mut doubts: Vec<Doubt>,
         write: impl FnOnce(&WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), StoreError> {
         let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,8 +98,9 @@ impl RedbLog {
         let done = catch_unwind(AssertUnwindSafe(|| begin_and_commit(database, write)));
         let done = done.unwrap_or_else(|_| Err(StoreError::Unknown(Arc::new(broke_off()))));
         if let Err(cause) = &done {
-            let is_unknown = matches!(cause, StoreError::Unknown(_));
-            let doubts = if is_unknown { doubts() } else { Vec::new() };
+            if !matches!(cause, StoreError::Unknown(_)) {
+                doubts.clear();
+            }
             self.state().trouble = Some(Trouble { cause: cause.clone(), doubts });
         }
         done

@@ -32,7 +32,10 @@ impl Shelves {
         }
         let _alone = self.writing.write().unwrap_or_else(PoisonError::into_inner);
         let memory: Vec<_> = self.all().iter().map(|shelf| shelf.lock().head()).collect();
-        self.log.reopen(&memory)?.iter().map(|lead| self.follow(lead)).collect()
+        // All of them, also where one cannot be followed: the log goes on from where it is.
+        let followed: Vec<_> =
+            self.log.reopen(&memory)?.iter().map(|lead| self.follow(lead)).collect();
+        followed.into_iter().collect()
     }
 
     /// Takes over what the log has and memory has not.

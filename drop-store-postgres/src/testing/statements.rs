@@ -66,8 +66,8 @@ pub fn hot_statements() -> Vec<HotStatement> {
         outside("SNAPSHOTS", reader::SNAPSHOTS, "", "1, NULL, NULL, 1"),
         outside("SNAPSHOTS", reader::SNAPSHOTS, "", "NULL, NULL, 'open', 20"),
         outside("RESERVATION", reader::RESERVATION, "", "1, 1"),
-        outside("HOLDS", reader::HOLDS, "", "NULL, 'user7', 16777216, 0, 20"),
-        outside("PURCHASES", reader::PURCHASES, "", "NULL, 'user7', 16777216, 0, 20"),
+        outside("HOLDS", reader::HOLDS, "", "NULL, 'filler1', 16777216, 0, 20"),
+        outside("PURCHASES", reader::PURCHASES, "", "NULL, 'filler7', 16777216, 0, 20"),
         outside("DUE", feed::DUE, "", "20"),
         outside("HEADS", feed::HEADS, "", "0, 20"),
         outside("CHANGES", feed::CHANGES, "", "1, 1, 20"),
@@ -76,9 +76,10 @@ pub fn hot_statements() -> Vec<HotStatement> {
         name: statement.name,
         sql: statement.sql,
         types: statement.types,
-        arguments: match statement.types {
-            "bigint" => "1",
-            _ => "1, '{user7,somebody}', 1",
+        arguments: match statement.name {
+            "drop_make_users" => "1, '{user7,somebody}', 1",
+            "drop_customers" => "1, '{filler7,nobody}', 1",
+            _ => "1",
         },
         within: true,
     }));

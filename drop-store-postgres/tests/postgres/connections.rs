@@ -8,6 +8,8 @@ use drop_core::{Store, StoreError};
 use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::{Database, SqlProxy, StepKind, Verdict};
 
+use sqlx::Executor;
+
 use crate::bounds::soon;
 use crate::kit::{database, drop_of, hold, reserve, try_one};
 
@@ -98,6 +100,49 @@ async fn a_connection_that_is_swallowed_while_it_is_idle_leaves_its_place_at_onc
     let refused = try_one(&store, id, reserve("bob")).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     hold(&store, id, "cat").await;
+}
+
+/// Somebody changes the users' table: what cannot be prepared is not waited for, and who needs
+/// nothing prepared is served.
+#[tokio::test]
+async fn a_connection_that_can_prepare_nothing_for_now_is_given_all_the_same() {
+    let database = database().await;
+    let (proxy, store) = watched(&database, 2).await;
+    let id = drop_of(&store, 5).await;
+    proxy.take_steps();
+    let mut outside = database.connection().await.unwrap();
+    outside.execute("BEGIN; LOCK TABLE users IN SHARE MODE").await.unwrap();
+    let late = PostgresStore::builder_with(proxy.options()).connect_unmigrated().await.unwrap();
+    assert_eq!(late.snapshot(id).await.unwrap().unwrap().id, id);
+    let refused = try_one(&late, id, reserve("ann")).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    outside.execute("ROLLBACK").await.unwrap();
+    hold(&late, id, "ann").await;
+}
+
+/// Whatever becomes of preparing: the caller is told in time, and no place in the pool is lost.
+#[tokio::test]
+async fn a_connection_that_breaks_while_it_prepares_is_no_connection() {
+    let database = database().await;
+    for verdict in
+        [Verdict::BlackHoleBefore, Verdict::CutBefore, Verdict::CutAfter, Verdict::Refuse("53200")]
+    {
+        let proxy = SqlProxy::before(&database.options()).await.unwrap();
+        let builder = PostgresStore::builder_with(proxy.options()).pool_size(1);
+        let builder = builder.acquire_timeout(Duration::from_millis(300));
+        let store = builder.connect_unmigrated().await.unwrap();
+        let id = drop_of(&store, 5).await;
+        proxy.set_judge(move |step| match step.kind {
+            StepKind::Ping => Verdict::CutBefore,
+            StepKind::Script if step.is_of_connection() => verdict,
+            _ => Verdict::Pass,
+        });
+        tokio::time::sleep(LONG).await;
+        let refused = try_one(&store, id, reserve("ann")).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{verdict:?}: {refused:?}");
+        proxy.pass();
+        hold(&store, id, "ann").await;
+    }
 }
 
 /// Of two that wait for one connection, the one that came first gets it.

@@ -46,7 +46,7 @@ impl Step {
     #[must_use]
     pub fn is_of_connection(&self) -> bool {
         matches!(self.kind, StepKind::Startup | StepKind::End)
-            || (self.kind == StepKind::Script && self.sql.starts_with("PREPARE"))
+            || (self.kind == StepKind::Script && self.sql.contains("\nPREPARE "))
     }
 
     /// Whether it begins a transaction.
