@@ -36,7 +36,9 @@ impl Tables {
             .connect_with(options)
             .await
             .expect("a pool");
-        sqlx::query("CREATE SEQUENCE numbers").execute(&pool).await.expect("a sequence");
+        for sequence in ["CREATE SEQUENCE numbers", "CREATE SEQUENCE drop_numbers"] {
+            sqlx::query(sequence).execute(&pool).await.expect("a sequence");
+        }
         Self { pool, database: Arc::new(database) }
     }
 
@@ -47,11 +49,10 @@ impl Tables {
     /// A new drop.
     pub(super) async fn open(&self, stock: u32) -> i64 {
         sqlx::query_scalar(
-            "WITH counted AS (UPDATE drop_ids SET last = last + 1 RETURNING last) \
-             INSERT INTO drops (id, revision, next_number, total, held, sold, name, price, \
+            "INSERT INTO drops (id, revision, next_number, total, held, sold, name, price, \
              starts_at, hold_micros, longest_micros, recent, created_at, updated_at) \
-             SELECT last, 1, 1, $1, 0, 0, 'Air One', 149.99, now(), 1, 1, '[]', now(), now() \
-             FROM counted RETURNING id",
+             VALUES (nextval('drop_numbers'), 1, 1, $1, 0, 0, 'Air One', 149.99, now(), 1, 1, \
+             '[]', now(), now()) RETURNING id",
         )
         .bind(i64::from(stock))
         .fetch_one(&self.pool)
