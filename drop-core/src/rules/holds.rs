@@ -187,11 +187,16 @@ impl Holds {
             self.deadlines.remove(&key);
             return;
         }
+        if together.numbers.front() == Some(&claim.id.number()) {
+            together.numbers.pop_front();
+        }
         let by_number = &self.by_number;
         let is_here = |number: &u32| {
             by_number.get(*number).is_some_and(|other| other.expires_at() == hold.expires_at())
         };
-        while together.numbers.front().is_some_and(|number| !is_here(number)) {
+        while together.numbers.len() > together.active
+            && together.numbers.front().is_some_and(|number| !is_here(number))
+        {
             together.numbers.pop_front();
         }
     }
