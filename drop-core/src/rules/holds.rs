@@ -263,6 +263,32 @@ mod tests {
     }
 
     #[test]
+    fn those_that_end_together_are_found_whichever_of_them_ends_first() {
+        let four = [1, 2, 3, 4].map(|number| hold(number, 10 + i64::from(number), 0));
+        for order in 0..256_usize {
+            // Who ends or moves on, one after the other; some orders name one twice.
+            let order = [0, 2, 4, 6].map(|bits| order >> bits & 3);
+            let mut holds = Holds::default();
+            four.iter().for_each(|hold| holds.put((*hold).into()).unwrap());
+            let (mut here, mut moved) = (vec![1, 2, 3, 4], Vec::new());
+            for (step, index) in order.into_iter().enumerate() {
+                let (number, hold) = (four[index].claim().id.number(), four[index]);
+                if !here.contains(&number) {
+                    continue;
+                }
+                here.retain(|other| *other != number);
+                if step == 1 {
+                    holds.put(hold.extend(at(50), HoldPolicy::seconds(1)).into()).unwrap();
+                    moved.push(number);
+                } else {
+                    holds.put(hold.release(at(60))).unwrap();
+                }
+                assert_eq!(numbers(&holds), [here.clone(), moved.clone()].concat(), "{order:?}");
+            }
+        }
+    }
+
+    #[test]
     fn two_holds_of_one_user_are_a_contradiction() {
         let mut holds = Holds::default();
         holds.put(hold(1, 11, 0).into()).unwrap();

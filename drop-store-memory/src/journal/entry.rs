@@ -1,10 +1,12 @@
 //! [`Entry`]: what a disk transaction writes for one caller.
 
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use drop_core::model::{DropId, Reservation, ReservationId, Revision, User, UserId};
 use drop_core::rules::Change;
-use redb::{ReadableTable, WriteTransaction};
+use redb::{Key, ReadableTable, Table, Value, WriteTransaction};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::compare::Doubt;
@@ -127,54 +129,43 @@ fn forget(transaction: &WriteTransaction, id: DropId, users: &[UserId]) -> Resul
         }
     })?;
     unreadable.map_or(Ok(()), Err)?;
-    let mut chunks = transaction.open_table(CHUNKS)?;
-    let mut thinner = Vec::new();
-    for entry in chunks.range(numbers(id))? {
-        let (key, rows) = entry?;
-        let stays = |row: &Reservation| !users.contains(&row.claim().user_id);
-        if let Some(rows) = thinned(rows.value(), stays)? {
-            thinner.push((key.value(), rows));
-        }
-    }
-    for (key, rows) in thinner {
-        if rows.is_empty() {
-            chunks.remove(key)?;
-        } else {
-            chunks.insert(key, encode(&rows)?.as_slice())?;
-        }
-    }
-    Ok(())
+    let stays = |row: &Reservation| !users.contains(&row.claim().user_id);
+    thin(&mut transaction.open_table(CHUNKS)?, numbers(id), stays)
 }
 
 fn forget_user(transaction: &WriteTransaction, id: UserId) -> Result<(), redb::Error> {
     transaction.open_table(USERS)?.remove(id.get())?;
-    let mut crowds = transaction.open_table(CROWDS)?;
+    thin(&mut transaction.open_table(CROWDS)?, .., |user: &User| user.id != id)
+}
+
+/// Takes out of lists what does not stay, and lists of which nothing is left.
+fn thin<K, T>(
+    table: &mut Table<'_, K, &'static [u8]>,
+    keys: impl RangeBounds<K>,
+    stays: impl Fn(&T) -> bool,
+) -> Result<(), redb::Error>
+where
+    K: Key + for<'a> Value<SelfType<'a> = K> + 'static,
+    T: Serialize + DeserializeOwned,
+{
     let mut thinner = Vec::new();
-    for entry in crowds.iter()? {
-        let (key, users) = entry?;
-        if let Some(users) = thinned(users.value(), |user: &User| user.id != id)? {
-            thinner.push((key.value(), users));
+    for entry in table.range(keys)? {
+        let (key, list) = entry?;
+        let mut items: Vec<T> = decode(list.value())?;
+        let before = items.len();
+        items.retain(&stays);
+        if items.len() < before {
+            thinner.push((key.value(), items));
         }
     }
-    for (key, users) in thinner {
-        if users.is_empty() {
-            crowds.remove(key)?;
+    for (key, items) in thinner {
+        if items.is_empty() {
+            table.remove(key)?;
         } else {
-            crowds.insert(key, encode(&users)?.as_slice())?;
+            table.insert(key, encode(&items)?.as_slice())?;
         }
     }
     Ok(())
-}
-
-/// What is left of a list, where something has to go.
-fn thinned<T: DeserializeOwned>(
-    list: &[u8],
-    stays: impl Fn(&T) -> bool,
-) -> Result<Option<Vec<T>>, redb::Error> {
-    let mut items: Vec<T> = decode(list)?;
-    let before = items.len();
-    items.retain(stays);
-    Ok((items.len() < before).then_some(items))
 }
 
 fn raise(transaction: &WriteTransaction, key: &str, value: i64) -> Result<(), redb::Error> {

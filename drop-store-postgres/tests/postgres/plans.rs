@@ -3,7 +3,7 @@
 use drop_core::Store;
 use drop_core::model::{DropId, ReservationId};
 use drop_store_postgres::PostgresStore;
-use drop_store_postgres::testing::{HotStatement, hot_statements};
+use drop_store_postgres::testing::{Cluster, HotStatement, hot_statements};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::kit::{
@@ -169,6 +169,30 @@ async fn everything(store: &PostgresStore, customer: &str, drops: [DropId; 2]) {
         apply(store, id, commands).await;
         apply(store, id, vec![purchase(next, customer), reserve("regular")]).await;
     }
+}
+
+/// To plan what every batch asks takes a lone caller longer than to run it.
+#[tokio::test]
+async fn what_every_batch_asks_is_planned_once() {
+    let settings = [
+        ("shared_preload_libraries", "pg_stat_statements"),
+        ("pg_stat_statements.track_planning", "on"),
+    ];
+    let cluster = Cluster::private_in_memory(&settings).await.unwrap();
+    let database = cluster.database().await.unwrap();
+    let mut outside = database.connection().await.unwrap();
+    outside.execute("CREATE EXTENSION pg_stat_statements").await.unwrap();
+    let store = database.builder().pool_size(1).connect().await.unwrap();
+    let id = drop_of(&store, 100).await;
+    for n in 0..20 {
+        hold(&store, id, &format!("user{n}")).await;
+    }
+    let asked = "SELECT query, plans FROM pg_stat_statements WHERE calls >= 20 AND \
+                 query ~ 'INTO users|FROM drops|AS sought|INTO reservations'";
+    let asked = sqlx::query_as::<_, (String, i64)>(asked).fetch_all(&mut outside).await.unwrap();
+    assert_eq!(asked.len(), 5, "users, lock, head, customers, the write: {asked:?}");
+    // Once more where its tables have been analysed meanwhile.
+    assert!(asked.iter().all(|(_, plans)| *plans <= 2), "{asked:?}");
 }
 
 /// Forgets what the server has counted so far. Each session tells what it counted at the end of

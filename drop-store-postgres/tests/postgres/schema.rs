@@ -3,7 +3,7 @@
 use drop_core::model::DropId;
 use drop_core::{Store, StoreError};
 use drop_store_postgres::PostgresStore;
-use drop_store_postgres::testing::Cluster;
+use drop_store_postgres::testing::{Cluster, SqlProxy};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::kit::{
@@ -169,11 +169,20 @@ async fn without_prepared_statements_everything_works_as_a_pooler_needs_it() {
     let database = database().await;
     let time = database.with_manual_time(start()).await.unwrap();
     let url = format!("{}&statement-cache-capacity=0", time.url());
-    let store = PostgresStore::connect(&url).await.unwrap();
+    PostgresStore::connect(&url).await.unwrap().close().await;
+    let proxy = SqlProxy::before(&time.options()).await.unwrap();
+    let builder = PostgresStore::builder_with(proxy.options()).statement_cache_capacity(0);
+    let store = builder.connect_unmigrated().await.unwrap();
     let id = drop_of(&store, 5).await;
     buy(&store, id, "ann").await;
     hold(&store, id, "null").await;
     assert_eq!(store.drops_of(&name("NULL")).await.unwrap(), [id]);
     assert_sound(&store, id).await;
     assert_eq!(store.ready().await.unwrap(), start());
+    // Nor is anything planned but for the values at hand.
+    let by_name = ["PREPARE", "EXECUTE", "plan_cache_mode"];
+    let steps = proxy.take_steps();
+    assert!(steps.iter().any(|step| step.sql.contains("FOR UPDATE")), "{steps:?}");
+    let step = steps.iter().find(|step| by_name.iter().any(|word| step.sql.contains(word)));
+    assert!(step.is_none(), "{step:?}");
 }

@@ -5,15 +5,19 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use drop_core::StoreError;
-use drop_core::model::{DropId, Revision};
-use drop_core::rules::Change;
+use drop_core::conformance::START;
+use drop_core::model::{DropId, DropTerms, NewDrop, Revision, Units, User, UserId};
+use drop_core::rules::{Batch, Change, Command};
+use drop_core::{ManualClock, StoreError};
 use redb::{Database, StorageBackend};
 
 use super::reopened::left;
-use super::{Entry, Log};
+use super::{Entry, Log, RedbLog};
+use crate::MemoryStore;
 use crate::journal::medium::{File, Medium};
+use crate::journal::open::place;
 use crate::journal::pause::Pause;
+use crate::log::{Head, Lead};
 
 /// Whatever the engine says by then: what became of the last write has to be known first.
 #[test]
@@ -200,4 +204,96 @@ fn two_by_one_commit(passes: u32) -> &'static str {
     let possible: &[usize] = if told[0] == "unknown" { &[0, 2] } else { &[0] };
     assert!(possible.contains(&leads.len()), "{told:?}: {leads:?}");
     told[0]
+}
+
+/// A log that the test keeps a hand on.
+impl Log for Arc<RedbLog> {
+    fn check(&self) -> Result<(), StoreError> {
+        self.as_ref().check()
+    }
+
+    fn wants_reopening(&self) -> bool {
+        self.as_ref().wants_reopening()
+    }
+
+    fn reopen(&self, memory: &[Head]) -> Result<Vec<Lead>, StoreError> {
+        self.as_ref().reopen(memory)
+    }
+
+    fn keeps(&self) -> bool {
+        self.as_ref().keeps()
+    }
+
+    fn changed(&self, change: &Arc<Change>, users: Vec<User>) -> Result<(), StoreError> {
+        self.as_ref().changed(change, users)
+    }
+
+    fn drop_deleted(&self, id: DropId) -> Result<(), StoreError> {
+        self.as_ref().drop_deleted(id)
+    }
+
+    fn user_deleted(&self, id: UserId) -> Result<(), StoreError> {
+        self.as_ref().user_deleted(id)
+    }
+
+    fn trimmed(&self, id: DropId, upto: Revision) -> Result<(), StoreError> {
+        self.as_ref().trimmed(id, upto)
+    }
+}
+
+/// Everybody who went by a commit that is in the file after all is followed, and sold on from.
+#[test]
+fn memory_follows_every_drop_of_a_commit_that_was_unknown() {
+    let found: Vec<_> = (0..3).map(after_a_failing_commit).collect();
+    assert!(found.iter().all(|(_, [first, second])| first == second), "{found:?}");
+    let followed =
+        |(unknown, revisions): &(bool, _)| *unknown && *revisions == [Revision::new(2); 2];
+    assert!(found.iter().any(followed), "{found:?}");
+}
+
+/// Whether the outcome of a commit of two drops was unknown, whose syncs failed after so many, and
+/// where the two stand in memory afterwards.
+fn after_a_failing_commit(passes: u32) -> (bool, [Revision; 2]) {
+    let directory = tempfile::tempdir().unwrap();
+    let syncs = Arc::new(AtomicU32::new(u32::MAX));
+    let medium = Failing(File(place(directory.path()).unwrap()), syncs.clone());
+    let (log, loaded) = RedbLog::open(Box::new(medium), Pause::none()).unwrap();
+    let log = Arc::new(log);
+    let clock = Arc::new(ManualClock::new(START));
+    let store = MemoryStore::over(clock, Box::new(log.clone()), loaded.users, loaded.drops);
+    let terms = DropTerms::new("Air One", "149.99", Default::default()).unwrap();
+    let new = NewDrop::plain(terms, Units::new(9).unwrap()).unwrap();
+    let ids = [(); 2].map(|()| store.create_now(&new).unwrap().id);
+    let reserve = |id| {
+        let customer = "ann".parse().unwrap();
+        let reserve = Command::Reserve { customer, variant: None, quantity: Units::ONE };
+        store.apply_now(&Batch::one(id, reserve).unwrap())
+    };
+    let unknown = thread::scope(|threads| {
+        let mut waiting = Vec::new();
+        let busy = Entry::Trimmed(ids[0], Revision::ZERO);
+        let done = log.group.join(busy, |_| {
+            for id in ids {
+                waiting.push(threads.spawn(move || reserve(id)));
+            }
+            while log.group.gathered() < 2 {
+                thread::yield_now();
+            }
+            syncs.store(passes, Ordering::Relaxed);
+            Ok(())
+        });
+        done.unwrap().unwrap();
+        let mut answers = waiting.into_iter().map(|waiting| waiting.join().unwrap());
+        answers.all(|answer| matches!(answer, Err(StoreError::Unknown(_))))
+    });
+    syncs.store(u32::MAX, Ordering::Relaxed);
+    store.recover_now().unwrap();
+    let stand = |id| store.shelves().shelf(id).unwrap().lock().revision();
+    let found = ids.map(stand);
+    for id in ids {
+        // A repeat of what came about, or what did not.
+        reserve(id).unwrap();
+        assert!(store.shelves().audit(id).unwrap().is_sound());
+    }
+    (unknown, found)
 }
