@@ -151,12 +151,22 @@ fn suites_for(args: &Args, patch: &Patch) -> Result<Vec<&'static Suite>, String>
     Ok(SUITES.iter().filter(|suite| asked.iter().any(|asked| asked.name == suite.name)).collect())
 }
 
+/// So many are named of those that a run is about.
+const NAMED: usize = 4;
+
 /// What the run is called, and the command that does it again.
 fn describe(args: &Args) -> (String, String) {
     let words = |option: &str, names: &BTreeSet<String>| {
         names.iter().map(|name| format!(" --{option} {name}")).collect::<String>()
     };
-    let listed = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+    // It names the report's file too, and a name has an end.
+    let listed = |names: &BTreeSet<String>| {
+        let mut words: Vec<_> = names.iter().take(NAMED).cloned().collect();
+        if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            words.push(format!("{more} more"));
+        }
+        words.join(", ")
+    };
     let mut replay = "target/debug/planted".to_owned();
     let mut name = if args.all {
         replay.push_str(" --all");
@@ -245,6 +255,7 @@ mod tests {
             ("--all --part 2/5", "every bug, every suite, part 2 of 5"),
             ("--rotate 3 --seed 7", "a few in rotation"),
             ("--suite memory --only a --only b", "a, b, shown to memory"),
+            ("--only a --only b --only c --only d --only e", "a, b, c, d, 1 more"),
         ] {
             let words = line.split_whitespace().map(str::to_owned);
             let (name, replay) = describe(&Args::parse(words).unwrap());
