@@ -6,7 +6,8 @@
 use drop_benches::checkout::{purchases, releases};
 use drop_benches::report::{Cell, Goal, Question};
 use drop_benches::shops::{
-    ArraysOnly, CounterStatement, LockCountInsert, Ours, RedisScript, SERIES, Tables, contender,
+    ArraysOnly, BareFlush, CounterStatement, LockCountInsert, Ours, RedisScript, SERIES, Tables,
+    contender,
 };
 use drop_benches::{Kind, Lapse, Runner};
 
@@ -39,7 +40,8 @@ fn cell(work: &str, series: &str, callers: u64) -> Cell {
 async fn measure(question: &mut Question, callers: u64) {
     let count = usize::try_from(callers).expect("few");
     let mut runners = Vec::new();
-    for series in SERIES {
+    let alone = Some(BareFlush::SERIES).filter(|_| callers == 1);
+    for series in SERIES.into_iter().chain(alone) {
         let cell = cell("reserve", series, callers);
         // Thousands of callers who wait for one row take ten seconds a round.
         let slow = [LockCountInsert::SERIES, CounterStatement::SERIES].contains(&series);
@@ -141,5 +143,7 @@ fn goals(question: &mut Question) {
     let file = ours.by(Kind::File.name());
     question.goal(Goal::figure(&file).at_least(250_000.0));
     question.goal(Goal::p99(&file).at_most(3.0));
+    // At most two flushes.
+    question.goal(Goal::times(&file.at(1), &file.at(1).by(BareFlush::SERIES)).at_least(0.5));
     question.goal(Goal::figure(&ours.by(Kind::Memory.name())).at_least(1_000_000.0));
 }

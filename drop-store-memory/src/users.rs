@@ -3,8 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 
 use drop_core::model::{User, UserId, Username};
+use drop_core::rules::Slots;
 use hashbrown::HashTable;
-use rustc_hash::FxHashMap;
 
 /// Users by name and by id. Ids are given once and never again.
 ///
@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 #[derive(Debug, Default)]
 pub(crate) struct Users {
     by_name: HashTable<Named>,
-    names: FxHashMap<UserId, Username>,
+    names: Slots<Username>,
     last_id: i64,
     seed: RandomState,
 }
@@ -30,13 +30,13 @@ impl Users {
     }
 
     fn find_hashed(&self, hash: u64, username: &Username) -> Option<User> {
-        let is_it = |named: &Named| self.names.get(&named.id) == Some(username);
+        let is_it = |named: &Named| self.name(named.id) == Some(username);
         let id = self.by_name.find(hash, is_it)?.id;
-        Some(User { id, username: self.names.get(&id)?.clone() })
+        Some(User { id, username: self.name(id)?.clone() })
     }
 
     pub(crate) fn name(&self, id: UserId) -> Option<&Username> {
-        self.names.get(&id)
+        self.names.get(slot(id))
     }
 
     /// The user of that name, made if there is none. `None` once all ids are used up.
@@ -54,13 +54,13 @@ impl Users {
     fn add(&mut self, hash: u64, user: User) {
         self.last_id = self.last_id.max(user.id.get());
         self.by_name.insert_unique(hash, Named { hash, id: user.id }, |named| named.hash);
-        self.names.insert(user.id, user.username);
+        self.names.insert(slot(user.id), user.username);
     }
 
     /// Takes over a user as it was kept, which may be in several places.
     #[cfg(feature = "journal")]
     pub(crate) fn restore(&mut self, user: User) {
-        if !self.names.contains_key(&user.id) {
+        if self.name(user.id).is_none() {
             self.add(self.seed.hash_one(&user.username), user);
         }
     }
@@ -70,7 +70,7 @@ impl Users {
         if let Ok(entry) = self.by_name.find_entry(hash, |named| named.id == user.id) {
             entry.remove();
         }
-        self.names.remove(&user.id);
+        self.names.remove(slot(user.id));
     }
 
     /// The ids up to this one were given before.
@@ -78,4 +78,9 @@ impl Users {
     pub(crate) fn given(&mut self, id: i64) {
         self.last_id = self.last_id.max(id);
     }
+}
+
+/// Where the name of a user is: ids are above zero.
+fn slot(id: UserId) -> u64 {
+    id.get().unsigned_abs()
 }

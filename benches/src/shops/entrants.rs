@@ -1,7 +1,8 @@
 //! Contenders by their names.
 
 use super::{
-    ArraysOnly, BareInsert, Contender, CounterStatement, LockCountInsert, Ours, RedisScript,
+    ArraysOnly, BareFlush, BareInsert, Contender, CounterStatement, LockCountInsert, Ours,
+    RedisScript,
 };
 use crate::stores::Kind;
 
@@ -29,6 +30,7 @@ pub async fn contender(series: &str) -> Option<Box<dyn Contender>> {
         CounterStatement::SERIES => Some(Box::new(CounterStatement::begin().await)),
         BareInsert::SERIES => Some(Box::new(BareInsert::begin().await)),
         ArraysOnly::SERIES => Some(Box::new(ArraysOnly::begin().await)),
+        BareFlush::SERIES => Some(Box::new(BareFlush::begin())),
         RedisScript::SERIES => {
             RedisScript::begin().await.map(|redis| -> Box<dyn Contender> { Box::new(redis) })
         }

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::UserId;
 
@@ -18,9 +18,11 @@ pub struct InvalidUsername;
 ///
 /// Unique without regard to case: two names that differ only in case are equal here,
 /// hash alike and are one user. The spelling that a store saw first is the one it keeps.
+///
+/// A name of up to 23 characters needs no memory of its own, and a longer one is shared by its clones.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Username(Arc<str>);
+pub struct Username(SmolStr);
 
 impl Username {
     /// The longest, in characters, which are bytes.
@@ -105,7 +107,7 @@ impl TryFrom<String> for Username {
 
 impl From<Username> for String {
     fn from(name: Username) -> String {
-        name.0.as_ref().to_owned()
+        name.0.into()
     }
 }
 
@@ -117,7 +119,7 @@ impl fmt::Display for Username {
 
 impl fmt::Debug for Username {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use rustc_hash::FxHashMap;
-
 use crate::model::{Hold, Reservation, ReservationId, Timestamp, Units, UserId, VariantNo};
 
+use super::holders::Holders;
 use super::slots::Slots;
 use super::{Change, Command, Corruption, Ledger};
 
@@ -15,11 +14,11 @@ use super::{Change, Command, Corruption, Ledger};
 /// what a number stands for while it is active. Kept in memory by a store that loads nothing
 /// under the lock, whether it is the data itself or trusted by the drop's revision.
 ///
-/// About 100 bytes a hold: the holds of a batch have one deadline, which is kept once.
+/// About 90 bytes a hold: the holds of a batch have one deadline, which is kept once.
 #[derive(Clone, Debug, Default)]
 pub struct Holds {
     by_number: Slots<Hold>,
-    of_user: FxHashMap<UserId, u32>,
+    holders: Holders,
     deadlines: BTreeMap<(Timestamp, VariantNo), Together>,
 }
 
@@ -66,7 +65,13 @@ impl Holds {
     /// What a user holds.
     #[must_use]
     pub fn of_user(&self, user_id: UserId) -> Option<Hold> {
-        self.get(*self.of_user.get(&user_id)?)
+        self.get(self.number_of(user_id)?)
+    }
+
+    fn number_of(&self, user_id: UserId) -> Option<u32> {
+        self.holders.find(user_id, |number| {
+            self.by_number.get(number).is_some_and(|hold| hold.claim().user_id == user_id)
+        })
     }
 
     /// The holds whose deadline has come, oldest first.
@@ -135,12 +140,11 @@ impl Holds {
         let Some(hold) = reservation.into_hold() else {
             if let Some(before) = self.by_number.remove(number) {
                 self.part(&before);
-            }
-            if self.of_user.get(&user_id) == Some(&number) {
-                self.of_user.remove(&user_id);
+                self.holders.remove(user_id, number);
             }
             return Ok(());
         };
+        let other = self.of_user(user_id).map(|other| other.claim().id);
         match self.by_number.insert(number, hold) {
             Some(before) if before.expires_at() == hold.expires_at() => {}
             Some(before) => {
@@ -149,20 +153,24 @@ impl Holds {
             }
             None => self.join(&hold),
         }
-        match self.of_user.insert(user_id, number) {
-            Some(other) if other != number => match self.get(other) {
-                Some(other) => Err(Corruption::TwoHolds(other.claim().id, reservation.id())),
-                None => Ok(()),
-            },
-            _ => Ok(()),
+        match other {
+            Some(other) if other == reservation.id() => return Ok(()),
+            Some(other) => self.holders.remove(user_id, other.number()),
+            None => {}
+        }
+        self.holders.insert(user_id, number);
+        match other {
+            Some(other) => Err(Corruption::TwoHolds(other, reservation.id())),
+            None => Ok(()),
         }
     }
 
     /// Takes away what a user holds, as the user's rows are removed.
     pub fn forget(&mut self, user_id: UserId) {
-        if let Some(number) = self.of_user.remove(&user_id)
+        if let Some(number) = self.number_of(user_id)
             && let Some(hold) = self.by_number.remove(number)
         {
+            self.holders.remove(user_id, number);
             self.part(&hold);
         }
     }
@@ -231,7 +239,7 @@ mod tests {
     fn numbers(holds: &Holds) -> Vec<u32> {
         let by_deadline: Vec<u32> =
             holds.lapsed(Timestamp::MAX).map(|hold| hold.claim().id.number()).collect();
-        assert_eq!((holds.len(), holds.of_user.len()), (by_deadline.len(), by_deadline.len()));
+        assert_eq!((holds.len(), holds.holders.len()), (by_deadline.len(), by_deadline.len()));
         for number in &by_deadline {
             let hold = holds.get(*number).unwrap();
             assert_eq!(holds.of_user(hold.claim().user_id), Some(hold));

@@ -10,6 +10,7 @@ mod batch;
 mod change;
 mod decide;
 mod draft;
+mod holders;
 mod holds;
 mod ledger;
 mod rejection;

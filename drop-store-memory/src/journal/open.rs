@@ -19,7 +19,7 @@ const FILE: &str = "drop.redb";
 /// Under this name a database is made, and renamed once it is one.
 const NEW_FILE: &str = "drop.redb.new";
 /// The engine's page cache. Everything is read once and then kept in the shelves.
-const CACHE_BYTES: usize = 64 << 20;
+const CACHE_BYTES: usize = 16 << 20;
 
 /// Makes a database in `directory` if there is none; returns where it is.
 pub(super) fn place(directory: &Path) -> Result<PathBuf, OpenError> {
