@@ -31,7 +31,7 @@ impl Default for Ledgers {
 }
 
 impl Ledgers {
-    /// As much as so many holds, at about 150 bytes each.
+    /// As much as so many holds, at about 100 bytes each.
     const MOST: usize = 2_000_000;
 
     fn bounded(most: usize) -> Self {

@@ -104,7 +104,7 @@
 //! the drop's rows, and deleting a user reads all of them, since a reserve would pay for an
 //! index that only this needs.
 //!
-//! What is kept takes about 150 bytes for each active hold, and two million of them at most; a
+//! What is kept takes about 100 bytes for each active hold, and two million of them at most; a
 //! drop without any counts as sixteen. A drop that is met for the first time is loaded with
 //! all its active holds: up to 1,000 behind its lock; more without it, in a transaction that sees
 //! one moment, and behind the lock the feed has what came about meanwhile. Only where that is more
