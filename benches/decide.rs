@@ -17,6 +17,7 @@ use drop_core::rules::{Batch, Command, Customer, Ledger, decide};
 const SIZES: [u32; 4] = [1, 16, 256, 1024];
 /// Commands in a round, whatever the size of a batch.
 const COMMANDS: u32 = 200_000;
+const WORKS: [&str; 4] = ["reserve", "purchase", "release", "refuse"];
 const OURS: &str = "decide";
 /// What the least that could be called a reserve costs.
 const BARE: &str = "a counter and a map";
@@ -71,7 +72,7 @@ fn main() {
     .parameter("not counted", &"making the ledger, and freeing the decision");
     for _ in 0..question.rounds(5, 15) {
         for size in SIZES {
-            for work in ["reserve", "purchase", "release", "refuse"] {
+            for work in WORKS {
                 let cell = cell(work, size);
                 if question.wants(&cell) {
                     let (ledger, batch) = scene(work, size);
@@ -85,7 +86,9 @@ fn main() {
         }
     }
     let ours = cell("reserve", 256);
-    question.goal(Goal::figure(&ours).at_most(300.0));
+    for work in WORKS {
+        question.goal(Goal::figure(&cell(work, 256)).at_most(300.0));
+    }
     question.goal(Goal::times(&ours, &ours.by(BARE)));
     question.finish();
 }

@@ -40,7 +40,7 @@ fn cell(work: &str, series: &str, callers: u64) -> Cell {
 async fn measure(question: &mut Question, callers: u64) {
     let count = usize::try_from(callers).expect("few");
     let mut runners = Vec::new();
-    let alone = Some(BareFlush::SERIES).filter(|_| callers == 1);
+    let alone = (callers == 1).then_some(BareFlush::SERIES);
     for series in SERIES.into_iter().chain(alone) {
         let cell = cell("reserve", series, callers);
         // Thousands of callers who wait for one row take ten seconds a round.
@@ -132,6 +132,7 @@ fn goals(question: &mut Question) {
     question.goal(Goal::p99(&ours).at_most(12.0));
     question.goal(over(LockCountInsert::SERIES).at_least(50.0));
     question.goal(over(ArraysOnly::SERIES).at_least(0.8));
+    question.goal(over(ArraysOnly::UNBOUND));
     question.goal(over(CounterStatement::SERIES));
     question.goal(over(RedisScript::SERIES));
     question.goal(Goal::figure(&ours.at(1024)).at_least(45_000.0));

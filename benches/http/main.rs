@@ -1,4 +1,4 @@
-//! What HTTP costs: 256 connections that reserve, are refused, or look at the drops.
+//! What HTTP costs: connections that reserve, are refused, or look at the drops.
 //!
 //! `cargo bench -p drop-benches --bench http`. The router is the shop's, without rate limits, and
 //! beside it axum with a mutex and a map, or with the same bytes. Both are served alike, to the
@@ -24,6 +24,8 @@ use crate::bare::Bare;
 use crate::client::Asked;
 
 const CONNECTIONS: u64 = 256;
+/// Of the curve, with [`CONNECTIONS`] as its end.
+const FEWER: [u64; 3] = [1, 16, 64];
 /// The page of a shop.
 const DROPS: u64 = 20;
 /// Nothing lapses while it is measured.
@@ -182,13 +184,21 @@ async fn main() {
         contests.push((refuse.by("postgres"), 100_000, shop.refusals()));
         contests.push((look.by("postgres"), 100_000, shop.looks()));
     }
+    // The curve: as long a round as there are connections, and long enough.
+    let mut curve = Vec::new();
+    for few in FEWER {
+        for (cell, count, asked) in contests.iter().filter(|(cell, ..)| cell.work == reserve.work) {
+            curve.push((cell.at(few), (count * few / CONNECTIONS).max(2_000), asked.clone()));
+        }
+    }
+    contests.extend(curve);
     contests.retain(|(cell, ..)| question.wants(cell));
-    for (_, count, asked) in &contests {
-        asked.by(CONNECTIONS, &warm, count / 20).await;
+    for (cell, count, asked) in &contests {
+        asked.by(cell.x, &warm, count / 20).await;
     }
     for _ in 0..question.rounds(3, 9) {
         for (cell, count, asked) in &contests {
-            let (took, waits) = asked.by(CONNECTIONS, &first, *count).await;
+            let (took, waits) = asked.by(cell.x, &first, *count).await;
             question.record(cell, "/s", Round::rate(*count, took).waited(waits));
         }
     }

@@ -61,9 +61,9 @@ fn ask() {
             }
         }
     }
-    let paced = cell("CPU a frame, paced load", "ours", CROWD);
-    question.goal(Goal::times(&paced, &paced.by("bare broadcast")).at_most(1.2));
     for load in ["paced", "full"] {
+        let cpu = cell(&format!("CPU a frame, {load} load"), "ours", CROWD);
+        question.goal(Goal::times(&cpu, &cpu.by("bare broadcast")).at_most(1.2));
         let frames = cell(&format!("frames, {load} load"), "ours", CROWD);
         question.goal(Goal::figure(&frames).at_most(20.0));
         question.goal(Goal::p99(&frames).at_most(150.0));

@@ -27,6 +27,8 @@ pub(crate) const ROLE: &str = "server-of-sockets";
 const WINDOW: Duration = Duration::from_millis(50);
 /// Sockets whose frames are looked at, in the server's own process: there is one clock for both.
 const WATCHED: u64 = 50;
+/// What did not come so long after the load has ended never will.
+const LATEST: Duration = Duration::from_secs(30);
 /// Callers who reserve.
 const CALLERS: u64 = 64;
 /// Between two commits that the watched sockets are held to.
@@ -93,6 +95,7 @@ pub(crate) async fn run(arguments: &[String]) {
     let (cpu, frames, began) = (Cpu::now(), crowd.frames(), Instant::now());
     let reserves = load.run(pace, span).await;
     let took = began.elapsed();
+    seen.catch_up(&load.commits).await;
     tokio::time::sleep(4 * WINDOW).await;
     let spent = cpu.spent();
     let frames = crowd.frames() - frames + seen.frames() - watched_frames;
@@ -200,6 +203,18 @@ impl Seen {
         u64::try_from(each.sum::<usize>()).expect("few")
     }
 
+    /// Waits until each has seen the last commit: what comes late counts as late, and not as lost.
+    async fn catch_up(&self, commits: &Mutex<Sightings>) {
+        let last = commits.lock().expect("not poisoned").last().map(|(version, _)| *version);
+        let newest = |seen: &Arc<Mutex<Sightings>>| {
+            seen.lock().expect("not poisoned").last().map(|(version, _)| *version)
+        };
+        let until = Instant::now() + LATEST;
+        while Instant::now() < until && !self.0.iter().all(|seen| newest(seen) >= last) {
+            tokio::time::sleep(WINDOW).await;
+        }
+    }
+
     /// How long after each commit each socket had it or something newer.
     fn waits(&self, commits: &[(u64, Instant)]) -> Vec<Duration> {
         let mut waits = Vec::new();
@@ -210,7 +225,7 @@ impl Seen {
                 while seen.next_if(|(known, _)| known < version).is_some() {}
                 // What came never is the longest wait there is.
                 let wait = seen.peek().map(|(_, at)| at.saturating_duration_since(*committed));
-                waits.push(wait.unwrap_or(Duration::from_secs(600)));
+                waits.push(wait.unwrap_or(LATEST));
             }
         }
         waits

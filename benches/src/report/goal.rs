@@ -81,7 +81,7 @@ impl Goal {
         Self::new(of.clone(), Measure::P999)
     }
 
-    /// What the one who waits longest waits, in milliseconds.
+    /// What the one who waits longest waits in all rounds, in milliseconds.
     #[must_use]
     pub fn longest(of: &Cell) -> Self {
         Self::new(of.clone(), Measure::Longest)
@@ -120,7 +120,11 @@ impl Goal {
             Measure::P50 => ("p50".to_owned(), "ms", wait(|waits| waits.p50)?),
             Measure::P99 => ("p99".to_owned(), "ms", wait(|waits| waits.p99)?),
             Measure::P999 => ("p999".to_owned(), "ms", wait(|waits| waits.p999)?),
-            Measure::Longest => ("longest wait".to_owned(), "ms", wait(|waits| waits.max)?),
+            Measure::Longest => {
+                let longest = wait(|waits| waits.max)?.max;
+                let spread = Spread::of([longest])?;
+                ("longest wait of all rounds".to_owned(), "ms", spread)
+            }
         };
         let goal = self.bound.map(|bound| match bound {
             Bound::AtLeast(low) => format!("at least {}", figure(low)),
@@ -204,5 +208,14 @@ mod tests {
         assert_eq!(met(Goal::figure(ours).between(90.0, 110.0)), Some(true));
         assert_eq!(met(Goal::figure(ours).between(101.0, 110.0)), Some(false));
         assert_eq!(met(Goal::figure(ours)), None);
+    }
+
+    #[test]
+    fn who_waits_longest_is_looked_for_in_all_rounds() {
+        let mut rows = [row("ours", [1.0, 1.0, 1.0])];
+        rows[0].rounds[1].waits = Some(Waits { p50: 1.0, p99: 2.0, p999: 3.0, max: 9.0 });
+        let longest = Goal::longest(&rows[0].cell);
+        assert_eq!(longest.clone().at_most(8.0).judge(&rows).unwrap().met, Some(false));
+        assert_eq!(longest.at_most(9.0).judge(&rows).unwrap().met, Some(true));
     }
 }

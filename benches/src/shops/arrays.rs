@@ -11,6 +11,7 @@ use super::tables::Tables;
 #[derive(Clone, Debug)]
 pub struct ArraysOnly {
     tables: Tables,
+    series: &'static str,
     queue: mpsc::UnboundedSender<Ask>,
 }
 
@@ -25,16 +26,30 @@ impl ArraysOnly {
     /// Its name.
     pub const SERIES: &str = "arrays only";
 
+    /// Its name without the foreign keys.
+    pub const UNBOUND: &str = "arrays only, no foreign keys";
+
     /// On a database of its own, with one writer for all drops.
     pub async fn begin() -> Self {
-        Self::over(Tables::begin().await, 1)
+        Self::over(Tables::begin().await, Self::SERIES, 1)
+    }
+
+    /// As [`ArraysOnly::begin`], where a reservation is of whatever drop and user it says.
+    pub async fn unbound() -> Self {
+        let tables = Tables::begin().await;
+        for key in ["reservations_drop", "reservations_user"] {
+            let alter = format!("ALTER TABLE reservations DROP CONSTRAINT {key}");
+            let altered = sqlx::query(sqlx::AssertSqlSafe(alter)).execute(&tables.pool).await;
+            altered.expect("a constraint");
+        }
+        Self::over(tables, Self::UNBOUND, 1)
     }
 
     /// On tables that may have been filled before, with the number of its first hold.
-    pub(super) fn over(tables: Tables, first: i64) -> Self {
+    pub(super) fn over(tables: Tables, series: &'static str, first: i64) -> Self {
         let (queue, asks) = mpsc::unbounded_channel();
         tokio::spawn(drain(tables.clone(), asks, first));
-        Self { tables, queue }
+        Self { tables, series, queue }
     }
 }
 
@@ -70,7 +85,7 @@ async fn drain(tables: Tables, mut asks: mpsc::UnboundedReceiver<Ask>, mut first
 
 impl Shop for ArraysOnly {
     fn series(&self) -> &'static str {
-        Self::SERIES
+        self.series
     }
 
     async fn open(&self, stock: u32) -> i64 {

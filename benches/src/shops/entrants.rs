@@ -7,13 +7,14 @@ use super::{
 use crate::stores::Kind;
 
 /// All that sell a hot drop, ours first.
-pub const SERIES: [&str; 7] = [
+pub const SERIES: [&str; 8] = [
     Kind::Postgres.name(),
     Kind::File.name(),
     Kind::Memory.name(),
     LockCountInsert::SERIES,
     CounterStatement::SERIES,
     ArraysOnly::SERIES,
+    ArraysOnly::UNBOUND,
     RedisScript::SERIES,
 ];
 
@@ -30,6 +31,7 @@ pub async fn contender(series: &str) -> Option<Box<dyn Contender>> {
         CounterStatement::SERIES => Some(Box::new(CounterStatement::begin().await)),
         BareInsert::SERIES => Some(Box::new(BareInsert::begin().await)),
         ArraysOnly::SERIES => Some(Box::new(ArraysOnly::begin().await)),
+        ArraysOnly::UNBOUND => Some(Box::new(ArraysOnly::unbound().await)),
         BareFlush::SERIES => Some(Box::new(BareFlush::begin())),
         RedisScript::SERIES => {
             RedisScript::begin().await.map(|redis| -> Box<dyn Contender> { Box::new(redis) })

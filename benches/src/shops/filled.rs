@@ -51,7 +51,9 @@ impl Filled {
             match *name {
                 LockCountInsert::SERIES => Arc::new(LockCountInsert::over(tables.clone())),
                 CounterStatement::SERIES => Arc::new(CounterStatement::over(tables.clone())),
-                ArraysOnly::SERIES => Arc::new(ArraysOnly::over(tables.clone(), ARRAYS)),
+                ArraysOnly::SERIES => {
+                    Arc::new(ArraysOnly::over(tables.clone(), ArraysOnly::SERIES, ARRAYS))
+                }
                 other => panic!("no baseline is called {other}"),
             }
         };

@@ -1,7 +1,7 @@
 //! [`BareFlush`]: what one flush costs, of a file that only grows.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,14 +13,14 @@ use super::shop::Shop;
 #[derive(Clone, Debug)]
 pub struct BareFlush {
     file: Arc<Mutex<File>>,
-    lines: Arc<AtomicI64>,
-    next_drop: Arc<AtomicI64>,
-    _directory: Arc<TempDir>,
+    next: Arc<AtomicI64>,
+    directory: Arc<TempDir>,
 }
 
 impl BareFlush {
     /// Its name.
     pub const SERIES: &str = "append, fdatasync";
+    const FILE: &str = "lines";
 
     /// On a file of its own, where the file store has its own.
     ///
@@ -29,12 +29,11 @@ impl BareFlush {
     #[must_use]
     pub fn begin() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let file = File::create(directory.path().join("lines")).expect("a file");
+        let file = File::create(directory.path().join(Self::FILE)).expect("a file");
         Self {
             file: Arc::new(Mutex::new(file)),
-            lines: Arc::default(),
-            next_drop: Arc::new(AtomicI64::new(1)),
-            _directory: Arc::new(directory),
+            next: Arc::new(AtomicI64::new(1)),
+            directory: Arc::new(directory),
         }
     }
 }
@@ -45,8 +44,7 @@ impl Shop for BareFlush {
     }
 
     async fn open(&self, _stock: u32) -> i64 {
-        self.lines.store(0, Ordering::Relaxed);
-        self.next_drop.fetch_add(1, Ordering::Relaxed)
+        self.next.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Waits in place: nobody else is served meanwhile, and nobody is woken.
@@ -54,10 +52,13 @@ impl Shop for BareFlush {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(file, "{drop_id} {username}").expect("a line");
         file.sync_data().expect("a flush");
-        Some(self.lines.fetch_add(1, Ordering::Relaxed) + 1)
+        Some(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    async fn held(&self, _drop_id: i64) -> u64 {
-        self.lines.load(Ordering::Relaxed).unsigned_abs()
+    async fn held(&self, drop_id: i64) -> u64 {
+        let file = File::open(self.directory.path().join(Self::FILE)).expect("the file");
+        let of_drop = format!("{drop_id} ");
+        let lines = BufReader::new(file).lines().map(|line| line.expect("a line"));
+        lines.filter(|line| line.starts_with(&of_drop)).fold(0, |count, _| count + 1)
     }
 }

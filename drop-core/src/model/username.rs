@@ -19,7 +19,8 @@ pub struct InvalidUsername;
 /// Unique without regard to case: two names that differ only in case are equal here,
 /// hash alike and are one user. The spelling that a store saw first is the one it keeps.
 ///
-/// A name of up to 23 characters needs no memory of its own, and a longer one is shared by its clones.
+/// A name of up to 23 characters needs no memory of its own, and a longer one is shared by its
+/// clones.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Username(SmolStr);

@@ -280,7 +280,11 @@ impl Draft {
         if !moved && !writes && !self.amended {
             return None;
         }
-        self.ledger.recent.truncate(DropSnapshot::RECENT);
+        // The newest first: who bought now, and behind them who bought before.
+        let newest = self.purchasers.iter().rev().take(DropSnapshot::RECENT);
+        let mut recent: Vec<Purchaser> = newest.cloned().collect();
+        recent.append(&mut self.ledger.recent);
+        recent.truncate(DropSnapshot::RECENT);
         let sold_out = |variants: &[VariantStock]| {
             let stock = Stock::sum(variants.iter().map(|variant| variant.stock));
             stock.sold() == stock.total()
@@ -296,7 +300,7 @@ impl Draft {
             inserted,
             forgotten: self.forgotten,
             purchasers: self.purchasers,
-            recent: self.ledger.recent,
+            recent,
             terms: self.amended.then_some(self.ledger.terms),
             moved,
         })
@@ -340,8 +344,6 @@ impl Draft {
     }
 
     fn note_purchaser(&mut self, username: Username, purchased_at: Timestamp) {
-        let purchaser = Purchaser { username, purchased_at };
-        self.purchasers.push(purchaser.clone());
-        self.ledger.recent.insert(0, purchaser);
+        self.purchasers.push(Purchaser { username, purchased_at });
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct Holders {
     places: HashTable<Place>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Place {
     hash: u32,
     number: u32,
@@ -25,7 +25,8 @@ struct Place {
 impl Place {
     fn new(user_id: UserId, number: u32) -> Self {
         let hash = FxBuildHasher.hash_one(user_id);
-        Self { hash: u32::try_from(hash >> 32).unwrap_or_default(), number }
+        let folded = (hash ^ hash >> 32) & u64::from(u32::MAX);
+        Self { hash: u32::try_from(folded).unwrap_or_default(), number }
     }
 
     /// The hash as a table wants it, which looks at either end of it.
@@ -51,8 +52,7 @@ impl Holders {
     /// Forgets that a user holds a number.
     pub(super) fn remove(&mut self, user_id: UserId, number: u32) {
         let sought = Place::new(user_id, number);
-        let is_it = |place: &Place| place.number == number;
-        if let Ok(entry) = self.places.find_entry(sought.spread(), is_it) {
+        if let Ok(entry) = self.places.find_entry(sought.spread(), |place| *place == sought) {
             entry.remove();
         }
     }
@@ -65,6 +65,8 @@ impl Holders {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{HashMap, HashSet};
+
     use super::{Holders, Place};
     use crate::model::UserId;
 
@@ -91,12 +93,25 @@ mod tests {
         assert_eq!((holders.len(), holders.find(user(15_000), |n| n == 5_000)), (1, Some(5_000)));
     }
 
+    /// A table looks at the lowest bits for the place and at the highest seven for the first
+    /// comparison: ids that follow each other have to differ in both.
+    #[test]
+    fn ids_that_follow_each_other_are_spread() {
+        for step in [1, 2, 1 << 12, 1 << 32] {
+            let hashes = (1..=4_096).map(|n| Place::new(user(n * step), 0).spread());
+            let (low, high): (HashSet<_>, HashSet<_>) =
+                hashes.map(|hash| (hash & 0xfff, hash >> 57)).unzip();
+            assert!(low.len() > 2_000 && high.len() > 100, "{step}: {} {}", low.len(), high.len());
+        }
+    }
+
     /// The hold says whose it is, so two users whose hashes are alike are told apart.
     #[test]
     fn users_whose_hashes_are_alike_are_told_apart() {
-        let (one, other) = (1, 1 + (1 << 40));
-        let hash = |id| Place::new(user(id), 0).hash;
-        assert_eq!(hash(one), hash(other), "ids so far apart hash alike");
+        let mut seen = HashMap::new();
+        let mut ids = 1..1 << 20;
+        let alike = |id| Some((seen.insert(Place::new(user(id), 0).hash, id)?, id));
+        let (one, other) = ids.find_map(alike).unwrap();
         let mut holders = Holders::default();
         holders.insert(user(one), 1);
         assert_eq!(holders.find(user(other), |number| number != 1), None);

@@ -140,7 +140,7 @@ impl Holds {
         let Some(hold) = reservation.into_hold() else {
             if let Some(before) = self.by_number.remove(number) {
                 self.part(&before);
-                self.holders.remove(user_id, number);
+                self.holders.remove(before.claim().user_id, number);
             }
             return Ok(());
         };
@@ -303,6 +303,24 @@ mod tests {
         holds.put(hold(1, 11, 0).into()).unwrap();
         let two = holds.put(hold(2, 11, 0).into());
         assert!(matches!(two, Err(Corruption::TwoHolds(..))), "{two:?}");
+        // Whoever goes on with it all the same has the newer one, until that ends.
+        let user = UserId::new(11).unwrap();
+        let found = |holds: &Holds| holds.of_user(user).map(|hold| hold.claim().id.number());
+        assert_eq!((found(&holds), holds.holders.len(), holds.len()), (Some(2), 1, 2));
+        holds.put(hold(1, 11, 0).release(at(60))).unwrap();
+        assert_eq!((found(&holds), holds.holders.len(), holds.len()), (Some(2), 1, 1));
+        holds.put(hold(2, 11, 0).release(at(60))).unwrap();
+        assert_eq!((found(&holds), holds.holders.len(), holds.len()), (None, 0, 0));
+    }
+
+    #[test]
+    fn a_number_that_is_another_users_is_nobodys_hold() {
+        let mut holds = Holds::default();
+        holds.put(hold(1, 11, 0).into()).unwrap();
+        // A row that says otherwise ends the hold, whosever it says that it was.
+        holds.put(hold(1, 12, 0).release(at(60))).unwrap();
+        assert_eq!(holds.of_user(UserId::new(11).unwrap()), None);
+        assert_eq!((holds.len(), holds.holders.len()), (0, 0));
     }
 
     #[test]

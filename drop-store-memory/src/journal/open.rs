@@ -18,7 +18,8 @@ use super::tables::{
 const FILE: &str = "drop.redb";
 /// Under this name a database is made, and renamed once it is one.
 const NEW_FILE: &str = "drop.redb.new";
-/// The engine's page cache. Everything is read once and then kept in the shelves.
+/// The engine's page cache. Everything is read once and then kept in the shelves, so that only
+/// the pages that are written next are worth keeping: four times as much sold no faster.
 const CACHE_BYTES: usize = 16 << 20;
 
 /// Makes a database in `directory` if there is none; returns where it is.

@@ -1,17 +1,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use drop_core::Update;
 use drop_core::model::{
     DropId, DropSnapshot, DropTerms, Purchaser, Revision, Stock, Timestamp, Units, Username,
     VariantStock, Window,
 };
 use drop_core::rules::Change;
+use drop_core::{ManualClock, Update};
 use serde_json::Value;
 
 use super::{Board, Next};
 use crate::live::entry::Listener;
 use crate::live::frame::Event;
+use crate::live::{Bounds, Filter, Item, Live, Subscription};
+use crate::metrics::Metrics;
 
 const WINDOW: Duration = Duration::from_millis(50);
 
@@ -196,4 +198,23 @@ fn buyers_that_wait_are_bounded() {
     }
     board.flush_due(at(50), &mut heard);
     assert_eq!(heard.take().len(), 1 + 1024);
+}
+
+/// However many watch, one event is written, and all of them send the same bytes.
+#[tokio::test]
+async fn an_event_is_written_once_for_all_watchers() {
+    let bounds = Bounds { window: WINDOW, backlog: 16, ring: 16, sockets: 16 };
+    let live = Live::new(bounds, Arc::new(ManualClock::new(at(0))), Arc::new(Metrics::new()));
+    live.load(vec![snapshot(1)], at(0));
+    let live = Arc::new(live);
+    let watcher = |filter| Subscription::begin(live.clone(), filter, None);
+    let mut watchers = [watcher(Filter::all()), watcher(Filter::only([id()].into()))];
+    assert_eq!(live.apply(&changed(2, &[])), Next::Done);
+    let mut written = Vec::new();
+    for watcher in &mut watchers {
+        assert!(matches!(watcher.next().await, Some(Item::First(_))));
+        let Some(Item::Event(event)) = watcher.next().await else { panic!("no event") };
+        written.push(event);
+    }
+    assert!(Arc::ptr_eq(&written[0], &written[1]));
 }

@@ -23,7 +23,7 @@ use crate::journal::pause::Pause;
 use crate::journal::redb_log::RedbLog;
 
 use disk::{Disk, Done, Plan};
-use script::{STEPS, facts, prepare};
+use script::{STEPS, facts, prepare, refused};
 
 /// Commits after the last fault until which the store must be well again.
 const PATIENCE: u64 = 3;
@@ -206,4 +206,16 @@ async fn a_probe_alone_brings_the_store_back() {
     memory.shelves().ready().unwrap_err();
     store.ready().await.unwrap();
     memory.shelves().ready().unwrap();
+}
+
+/// Who is refused leaves nothing on the disk: no page is written and nothing synced.
+#[test]
+fn a_batch_of_refusals_leaves_the_disk_alone() {
+    let disk = prepared();
+    let store = open(&disk, "prepared");
+    disk.plan(None);
+    refused(&store);
+    assert_eq!(disk.operations(), 0);
+    STEPS[0].1(&store, &mut Acknowledged::default()).unwrap();
+    assert!(disk.operations() > 0, "a hold is written");
 }

@@ -85,6 +85,19 @@ pub(super) fn facts(store: &MemoryStore) -> String {
     text
 }
 
+/// Asks drop 1 for more than it has, and for the end of a hold that is nobody's.
+pub(super) fn refused(store: &MemoryStore) {
+    let none = ReservationId::new(drop_id(1), 999).unwrap();
+    let commands = vec![
+        Command::Reserve { customer: name("greedy"), variant: None, quantity: units(1001) },
+        Command::Purchase { reservation: none, customer: name("zoe") },
+        Command::Release { reservation: none, customer: None },
+    ];
+    let batch = Batch::new(drop_id(1), commands).unwrap();
+    let outcomes = store.apply_now(&batch).unwrap().into_outcomes();
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Rejected(_))), "{outcomes:?}");
+}
+
 fn create(store: &MemoryStore) -> Result<DropId, StoreError> {
     let terms = DropTerms::new("Air One", "149.99", Default::default()).unwrap();
     Ok(store.create_now(&NewDrop::plain(terms, units(1000)).unwrap())?.id)
