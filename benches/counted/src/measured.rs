@@ -29,8 +29,7 @@ impl Measured {
     }
 
     /// Holds every count against its bound, or, where `DROP_BLESS` is set, makes bounds of them.
-    /// What was counted is also left in `target/performance/counts.json`. `command` is what has
-    /// it counted again.
+    /// Which bounds that raises is told. `command` is what has it counted again.
     ///
     /// # Panics
     /// With all that is wrong and how to look into it: a count that is over its bound, or so far
@@ -41,14 +40,18 @@ impl Measured {
         let file = root().join("benches/counts.json");
         let mut bounds: Bounds = read(&file).expect("benches/counts.json");
         if std::env::var_os("DROP_BLESS").is_some_and(|value| !value.is_empty()) {
-            bounds.counts.retain(|name, _| !self.is_of_its_kind(name));
+            let gone = |name: &str| self.is_of_its_kind(name) && !self.counts.contains_key(name);
+            bounds.counts.retain(|name, _| !gone(name));
             bounds.compiler = compiler();
             for (name, (count, _)) in &self.counts {
+                let before = bounds.counts.get(name).map_or(f64::MAX, |bound| bound.bound);
+                if *count > before {
+                    eprintln!("{name}: the bound of {before} is raised, {count} was counted");
+                }
                 bounds.bless(name, *count);
             }
             std::fs::write(&file, bounds.to_text()).expect("benches/counts.json");
         }
-        self.tell(&bounds);
         let findings = self.findings(&bounds);
         assert!(
             findings.is_empty(),
@@ -75,22 +78,6 @@ impl Measured {
         let kind = |name: &str| name.split('/').next().map(str::to_owned);
         let kinds: BTreeSet<_> = self.counts.keys().map(|name| kind(name)).collect();
         kinds.contains(&kind(name))
-    }
-
-    /// Leaves the counts for the page of performance, beside those that others left.
-    fn tell(&self, bounds: &Bounds) {
-        let folder = root().join("target/performance");
-        std::fs::create_dir_all(&folder).expect("target/performance");
-        let file = folder.join("counts.json");
-        let mut told: Bounds = read(&file).unwrap_or_default();
-        told.compiler = compiler();
-        told.tolerances.clone_from(&bounds.tolerances);
-        told.counts.retain(|name, _| bounds.counts.contains_key(name));
-        for (name, (count, _)) in &self.counts {
-            let bound = bounds.counts.get(name).map_or(f64::MAX, |bound| bound.bound);
-            told.counts.insert(name.clone(), Bound { measured: *count, bound });
-        }
-        std::fs::write(&file, told.to_text()).expect("target/performance/counts.json");
     }
 }
 

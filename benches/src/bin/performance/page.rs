@@ -12,7 +12,7 @@ const HEAD: &str = "\
 # Performance
 
 What the benches found, written by a program from what they left behind. Each asks one question, and
-runs what it is compared with in the same process, round by round in turn: ratios are taken within a
+runs what it is compared with in the same run, round by round in turn: ratios are taken within a
 round, so that a machine that was slower for a second was slower for both. Ratios count; absolute
 figures only name the machine.
 
