@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-use crate::bounds::{Bound, Bounds, thousandths};
+use crate::bounds::{Bounds, thousandths};
 
 /// The tests of one process share the files.
 static FILES: Mutex<()> = Mutex::new(());
