@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use drop_core::StoreError;
 use drop_core::model::Timestamp;
-use drop_core::rules::{Applied, Batch, Command, Customer, Decision, decide};
+use drop_core::rules::{Applied, Batch, Customer, Decision, decide};
 
 use crate::fault::Fault;
 use crate::kept::Kept;
@@ -98,10 +98,7 @@ async fn decide_and_write(
     customers: Vec<Option<Customer>>,
 ) -> Result<Decision, Fault> {
     let ledger = load::ledger(&mut transaction, kept, as_of, batch, customers).await?;
-    let unmet = batch.commands().iter().zip(&ledger.customers).any(|(command, customer)| {
-        matches!(command, Command::Reserve { .. }) && customer.is_none()
-    });
-    if unmet && !ledger.has_nothing_for(batch) {
+    if load::lacks_a_user(&ledger, batch) {
         return Err(Fault::Unmet(Arc::new(Unmet)));
     }
     let decision = decide(ledger, batch).map_err(StoreError::from)?;

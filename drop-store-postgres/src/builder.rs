@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
 use crate::fault::{Fault, Phase};
+use crate::joint;
 use crate::schema;
 use crate::script::Statement;
 use crate::server::{Patience, Server};
@@ -211,7 +212,7 @@ async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     // To look a table up waits for who changes it. A caller who is gone by then would leave a
     // session behind that waits on, and each that comes after him another one.
     let mut script = "SET LOCAL lock_timeout = 100;\n".to_owned();
-    script.extend(sql::PREPARED.iter().map(Statement::prepare));
+    script.extend(sql::PREPARED.iter().chain(&joint::sql::PREPARED).map(Statement::prepare));
     match connection.execute(AssertSqlSafe(script)).await {
         Err(sqlx::Error::Database(error))
             if error.code().is_some_and(|code| NOT_NOW.contains(&code.as_ref())) =>

@@ -118,6 +118,7 @@ mod facts;
 mod fault;
 mod feed;
 mod hints;
+mod joint;
 mod kept;
 mod lease;
 mod ledgers;

@@ -37,13 +37,10 @@ pub(crate) async fn current(
     most: u64,
 ) -> Result<Option<Kept>, Fault> {
     let transaction = &mut opened.transaction;
-    if let Some(kept) = kept {
-        if kept.head == head {
-            return Ok(Some(kept));
-        }
-        if let Some(kept) = follow(transaction, drop_id, head, kept).await? {
-            return Ok(Some(kept));
-        }
+    if let Some(kept) = kept
+        && let Some(kept) = followed(transaction, drop_id, head, kept).await?
+    {
+        return Ok(Some(kept));
     }
     if opened.held > most {
         return Ok(None);
@@ -61,6 +58,20 @@ pub(crate) async fn apart(server: &Server, drop_id: DropId) -> Result<Option<Kep
     let head = opening::head(row)?;
     transaction.wait(server.long());
     load(&mut transaction, drop_id, head).await.map(Some)
+}
+
+/// What was kept, at the locked row's change: as it is, or after the changes of others. `None` where
+/// they do not lead there.
+pub(crate) async fn followed(
+    transaction: &mut Transaction,
+    drop_id: DropId,
+    head: Head,
+    kept: Kept,
+) -> Result<Option<Kept>, Fault> {
+    if kept.head == head {
+        return Ok(Some(kept));
+    }
+    follow(transaction, drop_id, head, kept).await
 }
 
 /// Follows the feed to the locked row's change, where it leads there from what was kept.
@@ -166,6 +177,14 @@ pub(crate) async fn ledger(
         rows,
         more_lapsed,
     })
+}
+
+/// Whether somebody reserves who is no user yet, where there may be something to get.
+pub(crate) fn lacks_a_user(ledger: &Ledger, batch: &Batch) -> bool {
+    let lacks = batch.commands().iter().zip(&ledger.customers).any(|(command, customer)| {
+        matches!(command, Command::Reserve { .. }) && customer.is_none()
+    });
+    lacks && !ledger.has_nothing_for(batch)
 }
 
 /// The users whom a batch forgets.

@@ -121,34 +121,46 @@ pub(crate) fn head(row: &PgRow) -> Result<Head, StoreError> {
 
 /// The names that a batch speaks of.
 #[derive(Debug, Default)]
-struct Names<'a> {
-    commands: usize,
+pub(crate) struct Names<'a> {
+    /// How many commands there are.
+    pub(crate) commands: usize,
     /// Those who reserve, in one order, so that two instances that make the same users do not
     /// deadlock; of two spellings of a name the one that asked first comes first.
     reserving: Vec<&'a Username>,
     /// The customer of each command that has one, in the order of the commands.
-    customers: Vec<&'a Username>,
+    pub(crate) customers: Vec<&'a Username>,
     /// Which command each of them is of.
     of_commands: Vec<usize>,
 }
 
 impl<'a> Names<'a> {
     fn of(batch: &'a Batch) -> Self {
-        let mut names = Self { commands: batch.commands().len(), ..Self::default() };
-        for (index, command) in batch.commands().iter().enumerate() {
-            let Some(name) = command.customer() else { continue };
-            names.customers.push(name);
-            names.of_commands.push(index);
-            if matches!(command, Command::Reserve { .. }) {
-                names.reserving.push(name);
-            }
-        }
+        let mut names = Self::default();
+        names.add(batch);
         names.reserving.sort();
         names
     }
 
+    /// Those of one more batch, whose commands follow those before.
+    pub(crate) fn add(&mut self, batch: &'a Batch) {
+        for command in batch.commands() {
+            let index = self.commands;
+            self.commands = index.saturating_add(1);
+            let Some(name) = command.customer() else { continue };
+            self.customers.push(name);
+            self.of_commands.push(index);
+            if matches!(command, Command::Reserve { .. }) {
+                self.reserving.push(name);
+            }
+        }
+    }
+
     /// Reads what [`sql::CUSTOMERS`] found: position, id, spelling and units bought of each.
-    fn take(&self, found: &str, customers: &mut [Option<Customer>]) -> Result<(), StoreError> {
+    pub(crate) fn take(
+        &self,
+        found: &str,
+        customers: &mut [Option<Customer>],
+    ) -> Result<(), StoreError> {
         for customer in found.split(',') {
             let mut words = customer.split(' ');
             let mut word = || words.next().unwrap_or_default();

@@ -97,6 +97,11 @@ impl Server {
         self.patience.answer.saturating_mul(Self::LONG)
     }
 
+    /// Whether a connection is free, and nobody waits for it.
+    pub(crate) fn has_room(&self) -> bool {
+        self.warm.has_turn()
+    }
+
     async fn run_within(
         &self,
         patience: Duration,
@@ -128,11 +133,18 @@ impl Server {
     /// # Cancel safety
     /// Who leaves has taken nothing.
     pub(crate) async fn acquire(&self) -> Result<Lease, Fault> {
+        // Whatever keeps a connection from being given, nothing was asked of one.
+        self.acquire_in_time().await.map_err(|error| Fault::new(error, Phase::Working))
+    }
+
+    /// [`Server::acquire`], with the pool's own error.
+    ///
+    /// # Cancel safety
+    /// Who leaves has taken nothing.
+    pub(crate) async fn acquire_in_time(&self) -> Result<Lease, sqlx::Error> {
         let patience = self.pool.options().get_acquire_timeout();
         let lease = timeout(patience, self.lend()).await;
-        let lease = lease.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        // Whatever keeps a connection from being given, nothing was asked of one.
-        lease.map_err(|error| Fault::new(error, Phase::Working))
+        lease.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
     async fn lend(&self) -> Result<Lease, sqlx::Error> {

@@ -12,6 +12,7 @@ use drop_core::{Store, StoreError};
 use futures::stream::BoxStream;
 
 use crate::hints::Hints;
+use crate::joint::waiting::{Turn, Waiting};
 use crate::ledgers::Ledgers;
 use crate::server::Server;
 use crate::{apply, audit, feed, reader, schema, seller};
@@ -28,7 +29,8 @@ pub struct PostgresStore {
 #[derive(Debug)]
 struct Inner {
     server: Server,
-    ledgers: Ledgers,
+    ledgers: Arc<Ledgers>,
+    waiting: Arc<Waiting>,
     hints: Hints,
 }
 
@@ -59,7 +61,8 @@ impl PostgresStore {
 
     pub(crate) fn over(server: Server) -> Self {
         let hints = Hints::start(&server);
-        Self { inner: Arc::new(Inner { server, ledgers: Ledgers::default(), hints }) }
+        let (ledgers, waiting) = Default::default();
+        Self { inner: Arc::new(Inner { server, ledgers, waiting, hints }) }
     }
 
     fn server(&self) -> &Server {
@@ -91,7 +94,11 @@ impl Store for PostgresStore {
     }
 
     async fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
-        let applied = apply::apply(self.server(), &self.inner.ledgers, batch).await;
+        let Inner { server, ledgers, waiting, .. } = &*self.inner;
+        let applied = match waiting.turn(server, ledgers, batch).await {
+            Turn::Alone => apply::apply(server, ledgers, batch).await,
+            Turn::Taken(applied) => applied,
+        };
         // A commit whose answer was lost may have happened: then others should hear of it.
         let changed = match &applied {
             Ok(applied) => applied.change().is_some(),

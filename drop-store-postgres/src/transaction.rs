@@ -35,8 +35,17 @@ impl Transaction {
         server: &Server,
         script: AssertSqlSafe<String>,
     ) -> Result<(Self, Vec<PgRow>), Fault> {
+        Self::begin_with(server, server.acquire().await?, script).await
+    }
+
+    /// [`Transaction::begin`] on a connection that is there already.
+    pub(crate) async fn begin_with(
+        server: &Server,
+        connection: Lease,
+        script: AssertSqlSafe<String>,
+    ) -> Result<(Self, Vec<PgRow>), Fault> {
         let mut transaction = Self {
-            connection: Some(server.acquire().await?),
+            connection: Some(connection),
             patience: server.patience.answer,
             prepared: server.prepared,
             phase: Phase::Opening,

@@ -67,6 +67,11 @@ impl Warm {
         turn.map_err(|_| sqlx::Error::PoolClosed)
     }
 
+    /// Whether a turn is free.
+    pub(crate) fn has_turn(&self) -> bool {
+        self.turns.available_permits() > 0
+    }
+
     /// The one that came back last.
     pub(crate) fn last(&self) -> Option<Kept> {
         self.stack().pop()

@@ -59,7 +59,7 @@ pub(crate) async fn change(
 }
 
 /// The time of every row that a change writes: its statements take one for all of them.
-fn written_at(change: &Change) -> Result<DateTime<Utc>, StoreError> {
+pub(crate) fn written_at(change: &Change) -> Result<DateTime<Utc>, StoreError> {
     if change.reservations().any(|row| row.updated_at() != change.as_of) {
         return Err(StoreError::corrupt("a change wrote a row at another time"));
     }
@@ -113,15 +113,15 @@ async fn amend(
 
 /// A variant whose counts differ from before.
 #[derive(Clone, Copy, Debug)]
-struct Moved {
-    no: i64,
-    after: Stock,
-    before: Stock,
+pub(crate) struct Moved {
+    pub(crate) no: i64,
+    pub(crate) after: Stock,
+    pub(crate) before: Stock,
 }
 
 /// The variants whose counts differ from before. One that is new had none: it is written with
 /// its total already.
-fn moved(after: &[VariantStock], before: &[VariantStock]) -> Vec<Moved> {
+pub(crate) fn moved(after: &[VariantStock], before: &[VariantStock]) -> Vec<Moved> {
     let before = before.iter().map(|variant| Some(variant.stock)).chain(std::iter::repeat(None));
     (0..)
         .zip(after)
@@ -198,7 +198,7 @@ fn bind_claims<'q>(
         .bind(column(rows, |row| row.claim().price.to_string()))
 }
 
-fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
+pub(crate) fn column<R, T>(rows: &[R], value: impl Fn(&R) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
 }
 

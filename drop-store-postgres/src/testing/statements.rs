@@ -1,6 +1,7 @@
 //! The statements of the hot path, for tests that look at their plans.
 
-use crate::{feed, reader, sql};
+use crate::script::Statement;
+use crate::{feed, joint, reader, sql};
 
 /// A statement that must be as fast on a full table as on an empty one, with arguments that it
 /// can be explained with.
@@ -83,10 +84,36 @@ pub fn hot_statements() -> Vec<HotStatement> {
         },
         within: true,
     }));
+    statements.extend(of_several_drops());
     // Of a drop that has nothing: what one costs that has much is its own affair.
     let loading = parts(sql::VARIANTS).chain(parts(sql::LOAD)).filter(|part| !part.is_empty());
     statements
         .extend(loading.map(|sql| HotStatement { types: "bigint", ..within("LOAD", sql, "3") }));
+    statements
+}
+
+/// Those of a transaction of several drops, for drops 1 and 2, of which drop 1 takes a hold.
+fn of_several_drops() -> Vec<HotStatement> {
+    let hot =
+        |name, sql, types, arguments| HotStatement { name, sql, types, arguments, within: true };
+    let settled = "'{1,2}', '{1,2}', ARRAY[now(), now()], '{expired,released}', \
+                   ARRAY[now(), now()]";
+    let taken = "'{1}', '{400000}', ARRAY[now()], '{active}', ARRAY[now()], '{1}', '{0}', '{1}', \
+                 '{1.50}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{1}', '{0}', '{1000000}', \
+                 '{1}', '{0}', '{0}', '{0}', '{1}', '{2}', ARRAY[now()], '{9}', '{1000000}', \
+                 '{1}', '{0}', '{[]}', '{\"{}\"}'";
+    let mut statements = vec![
+        hot("SETTLE of several", joint::sql::SETTLE, "", settled),
+        hot("WRITE of several", joint::sql::WRITE, "", taken),
+    ];
+    statements.extend(joint::sql::PREPARED.map(|Statement { name, types, sql }| {
+        let arguments = match name {
+            "drops_make_users" => "'{1,2}', '{user7,somebody}'",
+            "drops_customers" => "'{1,2}', '{filler7,nobody}'",
+            _ => "'{1,2}'",
+        };
+        hot(name, sql, types, arguments)
+    }));
     statements
 }
 

@@ -9,6 +9,7 @@ mod guards;
 mod hints;
 mod injected;
 mod interleavings;
+mod joint;
 mod kit;
 mod names;
 mod network;

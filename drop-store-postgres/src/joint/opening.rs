@@ -1,0 +1,120 @@
+//! The first message of a transaction of several drops: their users, the locks that are free, and
+//! what is read behind them.
+
+use std::collections::{HashMap, HashSet};
+
+use drop_core::StoreError;
+use drop_core::model::{DropId, Timestamp, Username};
+use drop_core::rules::{Batch, Command, Customer};
+
+use super::sql;
+use crate::decode::{self, get, has};
+use crate::fault::Fault;
+use crate::lease::Lease;
+use crate::literal::Literal;
+use crate::opening::{Head, Names, head};
+use crate::script::Script;
+use crate::server::{Server, millis};
+use crate::transaction::Transaction;
+
+/// What the first message brought.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) transaction: Transaction,
+    /// For each batch, in their order: `None` where its drop's lock was not free, or there is no
+    /// such drop.
+    pub(super) found: Vec<Option<Found>>,
+}
+
+/// A drop whose lock is held.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) head: Head,
+    /// The store's time, read behind the lock, and never before the drop's last change.
+    pub(super) as_of: Timestamp,
+    /// The user of each command's customer.
+    pub(super) customers: Vec<Option<Customer>>,
+}
+
+/// Makes the users of batches of different drops, begins their transaction, takes the locks that
+/// are free, and finds out who the customers are: one round trip.
+pub(super) async fn open(
+    server: &Server,
+    lease: Lease,
+    batches: &[&Batch],
+) -> Result<Opened, Fault> {
+    let mut names = Names::default();
+    for batch in batches {
+        names.add(batch);
+    }
+    let script = script(server, batches, &names);
+    let (transaction, rows) = Transaction::begin_with(server, lease, script.message()).await?;
+    let mut locked = HashSet::new();
+    let mut clock = None;
+    let mut heads = HashMap::new();
+    let mut customers = vec![None; names.commands];
+    for row in &rows {
+        if has(row, "locked") {
+            locked.insert(decode::drop_id(row, "locked")?);
+        } else if has(row, "as_of") {
+            clock = Some(decode::time(row, "as_of")?);
+        } else if has(row, "revision") {
+            heads.insert(decode::drop_id(row, "id")?, head(row)?);
+        } else if let Some(found) = get(row, "customers")? {
+            names.take(found, &mut customers)?;
+        }
+    }
+    let clock = clock.ok_or_else(|| StoreError::corrupt("the server told no time"))?;
+    let mut customers = customers.into_iter();
+    let found = batches.iter().map(|batch| {
+        let customers = customers.by_ref().take(batch.commands().len()).collect();
+        let head = *heads.get(&batch.drop_id()).filter(|_| locked.contains(&batch.drop_id()))?;
+        Some(Found { head, as_of: clock.max(head.updated_at), customers })
+    });
+    Ok(Opened { transaction, found: found.collect() })
+}
+
+fn script(server: &Server, batches: &[&Batch], names: &Names<'_>) -> Script {
+    let lock = Literal::Integer(millis(server.patience.lock));
+    let idle = Literal::Integer(millis(server.patience.idle));
+    let drops = column(batches.iter().map(|batch| batch.drop_id()));
+    let drops = Literal::Integers(&drops);
+    let mut script = Script::new(server.prepared);
+    let (of, reserving): (Vec<DropId>, Vec<&Username>) = reserving(batches).into_iter().unzip();
+    if !reserving.is_empty() {
+        let of = column(of);
+        script.add(crate::sql::BEGIN_USERS, &[lock]).add(crate::sql::PLANNED_ONCE, &[]);
+        script.run(&sql::MAKE_USERS, &[Literal::Integers(&of), Literal::Names(&reserving)]);
+        script.add("COMMIT;\n", &[]);
+    }
+    script.add(crate::sql::OPENING, &[lock, idle]).add(crate::sql::PLANNED_ONCE, &[]);
+    script.run(&sql::LOCK, &[drops]);
+    script.add(crate::sql::CLOCK, &[]);
+    script.run(&sql::HEADS, &[drops]);
+    if !names.customers.is_empty() {
+        let of = column(batches.iter().flat_map(|batch| {
+            batch.commands().iter().filter_map(Command::customer).map(|_| batch.drop_id())
+        }));
+        script.run(&sql::CUSTOMERS, &[Literal::Integers(&of), Literal::Keys(&names.customers)]);
+    }
+    script
+}
+
+/// Who reserves, and of which drop, in the one order in which users are made.
+fn reserving<'a>(batches: &[&'a Batch]) -> Vec<(DropId, &'a Username)> {
+    let commands = batches
+        .iter()
+        .flat_map(|batch| batch.commands().iter().map(|command| (batch.drop_id(), command)));
+    let mut reserving: Vec<_> = commands
+        .filter_map(|(drop_id, command)| match command {
+            Command::Reserve { customer, .. } => Some((drop_id, customer)),
+            _ => None,
+        })
+        .collect();
+    reserving.sort_by_key(|(_, customer)| *customer);
+    reserving
+}
+
+fn column(drops: impl IntoIterator<Item = DropId>) -> Vec<i64> {
+    drops.into_iter().map(DropId::get).collect()
+}

@@ -1,0 +1,271 @@
+//! Who waits, for what, and for how long.
+
+use std::time::Duration;
+
+use drop_core::StoreError;
+use drop_core::model::DropName;
+use drop_core::rules::{Amendment, Command};
+use drop_store_postgres::PostgresStore;
+use drop_store_postgres::testing::Verdict;
+use sqlx::{AssertSqlSafe, Executor};
+
+use super::{Queue, answers, is_write, outcomes, transactions};
+use crate::bounds::soon;
+use crate::kit::{
+    assert_sound, counts, database, drop_of, forget, hold, is_hold, outcome, reserve,
+};
+
+/// Somebody keeps the lock of one drop: the others of its transaction are answered meanwhile.
+#[tokio::test]
+async fn a_drop_that_is_locked_keeps_no_other_waiting() {
+    let database = database().await;
+    let mut queue =
+        Queue::with(&database.options(), |builder| builder.lock_timeout(Duration::from_secs(60)))
+            .await;
+    let [first, locked, second] = queue.drops(5).await;
+    let busy = queue.take_connection().await;
+    let mut outside = database.connection().await.unwrap();
+    let lock = format!("BEGIN; SELECT 1 FROM drops WHERE id = {locked} FOR UPDATE");
+    outside.execute(AssertSqlSafe(lock)).await.unwrap();
+    let free = vec![
+        queue.ask(first, vec![reserve("ann")]).await,
+        queue.ask(second, vec![reserve("ann")]).await,
+    ];
+    let mut kept = queue.ask(locked, vec![reserve("ann")]).await;
+    busy.let_go().await;
+    assert!(outcomes(free).await.iter().flatten().all(is_hold));
+    assert!(futures::poll!(&mut kept).is_pending());
+    outside.execute("ROLLBACK").await.unwrap();
+    assert!(soon(kept).await.unwrap().outcomes().iter().all(is_hold));
+    for id in [first, locked, second] {
+        assert_eq!(counts(&queue.store, id).await, (5, 1, 0));
+        assert_sound(&queue.store, id).await;
+    }
+}
+
+/// Two instances whose transactions have drops in common, in whatever order they ask: neither waits
+/// for the other with locks of its own.
+#[tokio::test]
+async fn two_transactions_of_several_drops_do_not_wait_for_each_other() {
+    let database = database().await;
+    let patient = |builder: drop_store_postgres::PostgresBuilder| {
+        builder.lock_timeout(Duration::from_secs(60))
+    };
+    let mut one = Queue::with(&database.options(), patient).await;
+    let [a, b, c, d] = one.drops(5).await;
+    let mut other = Queue::with(&database.options(), patient).await;
+    for id in [a, b, c, d] {
+        outcome(&other.store, id, Command::Expire).await;
+    }
+    let first = one.take_connection().await;
+    let ours = vec![one.ask(a, vec![reserve("ann")]).await, one.ask(b, vec![reserve("ann")]).await];
+    let second = other.take_connection().await;
+    let mut in_common = other.ask(b, vec![reserve("bob")]).await;
+    let theirs =
+        vec![other.ask(d, vec![reserve("bob")]).await, other.ask(c, vec![reserve("bob")]).await];
+    // Ours has its locks, and stops before it writes.
+    one.proxy.set_judge(|step| if is_write(step) { Verdict::Hold } else { Verdict::Pass });
+    let answered = tokio::spawn(answers(ours));
+    first.let_go().await;
+    let standing = soon(one.gate.next()).await.unwrap();
+    second.let_go().await;
+    assert!(outcomes(theirs).await.iter().flatten().all(is_hold));
+    assert_eq!(transactions(&database, &[c, d]).await, 1);
+    assert!(futures::poll!(&mut in_common).is_pending());
+    standing.release();
+    assert!(soon(answered).await.unwrap().iter().all(Result::is_ok));
+    assert!(soon(in_common).await.unwrap().outcomes().iter().all(is_hold));
+    for id in [a, b, c, d] {
+        assert_sound(&one.store, id).await;
+    }
+    assert_eq!(counts(&one.store, b).await, (5, 2, 0));
+}
+
+/// Two batches of one drop, as two services over one store may ask: one after the other.
+#[tokio::test]
+async fn two_batches_of_one_drop_are_two_transactions() {
+    let database = database().await;
+    let mut queue = Queue::of(&database).await;
+    let [first, second] = queue.drops(5).await;
+    let busy = queue.take_connection().await;
+    let mut asked = Vec::new();
+    for (id, name) in [(first, "ann"), (first, "bob"), (second, "ann"), (first, "cat")] {
+        asked.push(queue.ask(id, vec![reserve(name)]).await);
+    }
+    busy.let_go().await;
+    let answers = answers(asked).await;
+    let revisions: Vec<u64> =
+        answers.iter().map(|applied| applied.as_ref().unwrap().revision().get()).collect();
+    assert_eq!(revisions, [2, 3, 2, 4]);
+    assert_eq!(counts(&queue.store, first).await, (5, 3, 0));
+    assert_sound(&queue.store, first).await;
+}
+
+/// No more than is good for those who are in it.
+#[tokio::test]
+async fn a_transaction_has_a_bound() {
+    let database = database().await;
+    let mut queue = Queue::of(&database).await;
+    let drops: [_; 70] = queue.drops(500).await;
+    let crowd = |count: u32| (0..count).map(|n| reserve(&format!("user{n}"))).collect();
+    let busy = queue.take_connection().await;
+    let mut asked = Vec::new();
+    for id in drops {
+        asked.push(queue.ask(id, vec![reserve("ann")]).await);
+    }
+    busy.let_go().await;
+    outcomes(asked).await;
+    assert_eq!(transactions(&database, &drops[..64]).await, 1);
+    assert_eq!(transactions(&database, &drops).await, 2);
+    // Nor more commands than a batch has.
+    let busy = queue.take_connection().await;
+    let mut asked = Vec::new();
+    for (id, count) in drops.into_iter().zip([100, 156, 1, 300, 1]) {
+        asked.push(queue.ask(id, crowd(count)).await);
+    }
+    busy.let_go().await;
+    outcomes(asked).await;
+    assert_eq!(transactions(&database, &drops[..2]).await, 1);
+    assert_eq!(transactions(&database, &drops[..5]).await, 4);
+    for id in drops {
+        assert_sound(&queue.store, id).await;
+    }
+}
+
+/// Nobody waits for a connection for longer than was said; and what was given up is not done later.
+#[tokio::test]
+async fn who_waits_for_a_connection_in_vain_is_told() {
+    let database = database().await;
+    let mut queue = Queue::with(&database.options(), |builder| {
+        builder.acquire_timeout(Duration::from_millis(300))
+    })
+    .await;
+    let [first, second, left] = queue.drops(5).await;
+    let busy = queue.take_connection().await;
+    let asked = vec![
+        queue.ask(first, vec![reserve("ann")]).await,
+        queue.ask(second, vec![reserve("ann")]).await,
+    ];
+    drop(queue.ask(left, vec![reserve("ann")]).await);
+    for answer in answers(asked).await {
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+    }
+    busy.let_go().await;
+    // Whoever comes next is served.
+    assert!(is_hold(&outcome(&queue.store, queue.busy, reserve("bob")).await));
+    for id in [first, second, left] {
+        assert_eq!(counts(&queue.store, id).await, (5, 0, 0));
+    }
+}
+
+/// Who leaves while it is under way leaves it to itself: it is committed, and the others are told.
+#[tokio::test]
+async fn who_leaves_takes_nobody_along() {
+    let database = database().await;
+    let mut queue = Queue::of(&database).await;
+    let [first, second] = queue.drops(5).await;
+    let busy = queue.take_connection().await;
+    let leaving = queue.ask(first, vec![reserve("ann")]).await;
+    let staying = queue.ask(second, vec![reserve("ann")]).await;
+    queue.proxy.set_judge(|step| if is_write(step) { Verdict::Hold } else { Verdict::Pass });
+    busy.let_go().await;
+    let standing = soon(queue.gate.next()).await.unwrap();
+    drop(leaving);
+    standing.release();
+    outcomes(vec![staying]).await;
+    assert_eq!(transactions(&database, &[first, second]).await, 1);
+    assert_eq!(counts(&queue.store, first).await, (5, 1, 0));
+    assert_sound(&queue.store, first).await;
+}
+
+/// New terms, and who is forgotten, take their own time.
+#[tokio::test]
+async fn what_takes_long_goes_by_itself() {
+    let database = database().await;
+    let mut queue = Queue::of(&database).await;
+    let [first, amended, forgetting, second] = queue.drops(5).await;
+    hold(&queue.store, forgetting, "ann").await;
+    let amendment =
+        Amendment { name: Some(DropName::new("Boots").unwrap()), ..Amendment::default() };
+    let busy = queue.take_connection().await;
+    let asked = vec![
+        queue.ask(first, vec![reserve("ann")]).await,
+        queue.ask(amended, vec![reserve("ann"), Command::Amend(amendment)]).await,
+        queue.ask(forgetting, vec![forget("ann")]).await,
+        queue.ask(second, vec![reserve("ann")]).await,
+    ];
+    busy.let_go().await;
+    outcomes(asked).await;
+    assert_eq!(transactions(&database, &[first, second]).await, 1);
+    assert_eq!(transactions(&database, &[first, amended, forgetting]).await, 3);
+    for id in [first, amended, forgetting, second] {
+        assert_sound(&queue.store, id).await;
+    }
+}
+
+/// Where nothing is prepared by name, as behind a pooler and on Citus, drops stay apart.
+#[tokio::test]
+async fn where_nothing_is_prepared_each_drop_goes_by_itself() {
+    let database = database().await;
+    let mut queue =
+        Queue::with(&database.options(), |builder| builder.statement_cache_capacity(0)).await;
+    let drops: [_; 3] = queue.drops(5).await;
+    let busy = queue.take_connection().await;
+    let mut asked = Vec::new();
+    for id in drops {
+        asked.push(queue.ask(id, vec![reserve("ann")]).await);
+    }
+    busy.let_go().await;
+    outcomes(asked).await;
+    assert_eq!(transactions(&database, &drops).await, 3);
+}
+
+/// The end of a store is the end of waiting.
+#[tokio::test]
+async fn a_store_that_is_closed_keeps_nobody_waiting() {
+    let database = database().await;
+    let mut queue = Queue::of(&database).await;
+    let [first, second] = queue.drops(5).await;
+    let busy = queue.take_connection().await;
+    let asked = vec![
+        queue.ask(first, vec![reserve("ann")]).await,
+        queue.ask(second, vec![reserve("ann")]).await,
+    ];
+    let closing = queue.store.clone();
+    let closing = tokio::spawn(async move { closing.close().await });
+    for answer in answers(asked).await {
+        assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
+    }
+    busy.let_go().await;
+    soon(closing).await.unwrap();
+}
+
+/// The runtime of whoever asked first ends: who waits on another one is not left behind.
+#[test]
+fn the_end_of_a_runtime_leaves_nobody_waiting() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (first, second) = (runtime(), runtime());
+    let (database, queue, busy, kept, waiting) = second.block_on(async {
+        let database = database().await;
+        let mut queue = Queue::of(&database).await;
+        let [one, other] = queue.drops(5).await;
+        let busy = queue.take_connection().await;
+        // The task that waits for connections runs where the first one asked.
+        let store: PostgresStore = queue.store.clone();
+        let kept = first.spawn(async move { outcome(&store, one, reserve("ann")).await });
+        while first.metrics().num_alive_tasks() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = queue.ask(other, vec![reserve("bob")]).await;
+        (database, queue, busy, kept, waiting)
+    });
+    first.shutdown_background();
+    second.block_on(async {
+        assert!(soon(kept).await.is_err(), "it went with its runtime");
+        busy.let_go().await;
+        assert!(outcomes(vec![waiting]).await.iter().flatten().all(is_hold));
+        let id = drop_of(&queue.store, 1).await;
+        hold(&queue.store, id, "cat").await;
+    });
+    drop((queue, database));
+}
