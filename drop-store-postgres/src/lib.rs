@@ -1,4 +1,4 @@
-//! Drops in PostgreSQL: one transaction per batch, any number of instances on one database.
+//! Drops in PostgreSQL: a transaction per batch, any number of instances on one database.
 //!
 //! ```no_run
 //! use drop_core::Store;
@@ -22,8 +22,8 @@
 //! - **The time is one of these things.** `as_of` is read behind the lock, is never before the
 //!   drop's last change, and goes into the later statements as a parameter.
 //! - **Users are made before the lock, and asked for behind it.** They are made in a transaction
-//!   of their own, in one order: one drop per transaction, nothing else is locked before it, so
-//!   there is no circle to wait in. Who the customers are is read behind the lock each time, so
+//!   of their own, in one order: nothing else is locked before a drop, and with a drop's lock no
+//!   other one is waited for, so there is no circle to wait in. Who the customers are is read behind the lock each time, so
 //!   nobody is refused by what was true before.
 //! - **Settling and taking are two statements.** The unique index of active holds would see a
 //!   customer's old hold and the new one, if one statement ended the first and took the second.
@@ -58,6 +58,18 @@
 //! answer. `BEGIN` names `synchronous_commit = on` too: an answer is given once the commit is on
 //! disk. Making users is not waited for: nobody is told an id before the commit of a reservation
 //! of it, and that flushes everything before.
+//!
+//! # Several drops in one transaction
+//! A transaction costs nearly a millisecond of the server's time, whatever it writes. Where more drops
+//! sell than there are connections, whoever gets one takes along what waits for one: up to 64
+//! drops that are kept, and 256 commands. Then it is three messages for all of them, one more where
+//! one of them settles, and one for each drop that others have changed or that asks for what has
+//! ended. Locks are taken where they are free: none is waited for. What is locked, would have to be
+//! loaded, amends or forgets goes by itself, and so does each batch if the transaction fails before
+//! its COMMIT. If the answer to the COMMIT is lost, all of them are `Unknown`.
+//!
+//! A batch that finds a connection goes at once and alone; and where nothing is prepared by name, as
+//! on Citus, each goes alone.
 //!
 //! # Plans
 //! What the first message asks is prepared when a connection is opened, the writes when they are

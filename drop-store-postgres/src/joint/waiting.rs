@@ -1,6 +1,6 @@
 //! [`Waiting`]: the batches that wait for a connection.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use drop_core::StoreError;
@@ -102,30 +102,23 @@ impl Waiting {
         state.tickets.len() < before
     }
 
-    /// Takes those who waited longest and are not given up, each of another drop.
+    /// Takes those who waited longest and are not given up.
     fn take(&self) -> Vec<Ticket> {
         let mut state = self.state();
-        let mut taken = Vec::new();
-        let mut left = VecDeque::new();
-        let (mut drops, mut commands) = (HashSet::new(), 0_usize);
-        while let Some(ticket) = state.tickets.pop_front() {
+        let (mut taken, mut commands) = (Vec::new(), 0_usize);
+        while taken.len() < Self::DROPS
+            && let Some(ticket) = state.tickets.pop_front()
+        {
             if ticket.is_given_up() {
                 continue;
             }
-            let more = commands.saturating_add(ticket.batch.commands().len());
-            if taken.len() >= Self::DROPS || !taken.is_empty() && more > Self::COMMANDS {
-                left.push_back(ticket);
+            commands = commands.saturating_add(ticket.batch.commands().len());
+            if commands > Self::COMMANDS && !taken.is_empty() {
+                state.tickets.push_front(ticket);
                 break;
             }
-            if drops.insert(ticket.batch.drop_id()) {
-                commands = more;
-                taken.push(ticket);
-            } else {
-                left.push_back(ticket);
-            }
+            taken.push(ticket);
         }
-        left.append(&mut state.tickets);
-        state.tickets = left;
         taken
     }
 

@@ -7,7 +7,9 @@ use drop_core::store::Deletion;
 use drop_core::{Store, StoreError};
 use drop_store_postgres::PostgresStore;
 
-use crate::kit::{batch, forget, name, plain, purchase, release, reserve, seconds, try_one, units};
+use crate::kit::{
+    batch, forget, is_hold, name, plain, purchase, release, reserve, seconds, try_one, units,
+};
 
 /// A drop of two units in which Ann holds one until later and Lena's hold has lapsed this very
 /// moment: one unit is for sale.
@@ -16,6 +18,8 @@ pub(crate) struct Cast {
     pub(crate) drop_id: DropId,
     pub(crate) anns: ReservationId,
     pub(crate) lenas: ReservationId,
+    /// A drop that has units for everybody.
+    pub(crate) beside: DropId,
     /// When everything happens.
     pub(crate) at: Timestamp,
 }
@@ -63,6 +67,8 @@ pub(crate) enum Act {
     Create,
     /// All but the newest changes of each drop go from the feed.
     Trim,
+    /// Bob, who also wants a unit of the drop beside, in one transaction where that can be.
+    Together,
 }
 
 /// What was answered.
@@ -80,7 +86,7 @@ impl Act {
     /// How many changes [`Act::Trim`] leaves: there are three before anybody plays.
     pub(crate) const KEPT: u32 = 2;
 
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Reserve,
         Self::ReserveByOther,
         Self::Repeat,
@@ -99,6 +105,7 @@ impl Act {
         Self::DeleteFreshUser,
         Self::Create,
         Self::Trim,
+        Self::Together,
     ];
 
     /// Whether no statement of the one can meet one of the other: they have no row in common,
@@ -112,7 +119,7 @@ impl Act {
         };
         let names_ann =
             |act| matches!(act, Self::Repeat | Self::Purchase | Self::Release | Self::Forget);
-        let names_bob = |act| matches!(act, Self::Reserve | Self::ForgetFresh);
+        let names_bob = |act| matches!(act, Self::Reserve | Self::Together | Self::ForgetFresh);
         let deletes = |act| matches!(act, Self::Delete | Self::DeleteGently);
         let meets = |one, another| match of(another) {
             "ann" => names_ann(one) || deletes(one),
@@ -126,7 +133,7 @@ impl Act {
         let total = |total| Amendment { total: Some(units(total)), ..Amendment::default() };
         let limit = Amendment { limit: Some(Some(units(1))), ..Amendment::default() };
         Some(match self {
-            Self::Reserve => reserve(&cast.of("bob")),
+            Self::Reserve | Self::Together => reserve(&cast.of("bob")),
             Self::ReserveByOther => reserve(&cast.of("eve")),
             Self::Repeat => reserve(&cast.of("ann")),
             Self::Purchase => purchase(cast.anns, &cast.of("ann")),
@@ -155,6 +162,9 @@ impl Act {
         store: PostgresStore,
         cast: Cast,
     ) -> Result<Answer, StoreError> {
+        if self == Self::Together {
+            return together(&store, cast).await;
+        }
         if let Some(command) = self.command(&cast) {
             return Ok(Answer::Outcome(try_one(&store, cast.drop_id, command).await?));
         }
@@ -229,4 +239,15 @@ impl Act {
             (Answer::Created | Answer::Trimmed, _) => true,
         }
     }
+}
+
+/// Somebody has the only connection: who asks meanwhile goes together, by an instance that has met
+/// both drops.
+async fn together(store: &PostgresStore, cast: Cast) -> Result<Answer, StoreError> {
+    let wants = |id| try_one(store, id, reserve(&cast.of("bob")));
+    let (reading, wanted, beside) =
+        tokio::join!(store.heads(None, 1), wants(cast.drop_id), wants(cast.beside));
+    reading?;
+    assert!(is_hold(&beside?), "there is one for everybody");
+    Ok(Answer::Outcome(wanted?))
 }

@@ -69,6 +69,20 @@ impl Player {
         });
     }
 
+    /// Lets its every step pass.
+    pub(crate) fn pass(&self) {
+        self.proxy.pass();
+    }
+
+    pub(crate) const fn store(&self) -> &PostgresStore {
+        &self.store
+    }
+
+    /// Returns once it has nothing under way: a ROLLBACK comes after its answer.
+    pub(crate) async fn quiet(&self) {
+        self.proxy.quiet().await;
+    }
+
     /// SQLSTATEs that the server has answered.
     pub(crate) fn errors(&self) -> Vec<String> {
         self.proxy.take_errors()
@@ -153,7 +167,9 @@ pub(crate) async fn play(
         let State::Ready(held) = std::mem::replace(&mut states[who], State::Done) else {
             unreachable!()
         };
-        let opens = held.step().is_begin();
+        // What the drop beside waits for moves no time on.
+        let beside = format!("drop_lock ({})", cast.beside);
+        let opens = held.step().is_begin() && !held.step().sql.contains(&beside);
         steps.push(format!("{}: {}", ["A", "B"][who], held.step().label()));
         held.release();
         let rival = players[other].backend;

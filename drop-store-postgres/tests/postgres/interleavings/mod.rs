@@ -61,9 +61,16 @@ impl Stage {
 
     /// Plays one merge and checks what it left; the choices there were.
     async fn one(&mut self, acts: [Act; 2], script: &[usize]) -> Vec<usize> {
-        let cast = match acts.contains(&Act::Trim) {
-            true => self.scenes.next_alone().await,
-            false => self.scenes.next().await,
+        self.players.iter().for_each(Player::pass);
+        let cast = if acts.contains(&Act::Together) {
+            let [first, second] = &self.players;
+            let cast = self.scenes.next_met(&[first.store(), second.store()]).await;
+            tokio::join!(first.quiet(), second.quiet());
+            cast
+        } else if acts.contains(&Act::Trim) {
+            self.scenes.next_alone().await
+        } else {
+            self.scenes.next().await
         };
         self.players.iter().for_each(Player::hold);
         let mut course = Course::default();

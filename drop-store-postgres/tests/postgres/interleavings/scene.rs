@@ -7,7 +7,7 @@ use std::time::Duration;
 use drop_core::Store;
 use drop_core::conformance::{Model, Rows};
 use drop_core::model::{DropId, ReservationId, Revision, Timestamp, Units};
-use drop_core::rules::{Change, Outcome};
+use drop_core::rules::{Change, Command, Outcome};
 use drop_store_postgres::PostgresStore;
 use drop_store_postgres::testing::ManualTime;
 use futures::future::join_all;
@@ -23,6 +23,7 @@ pub(crate) struct Scenes {
     now: Timestamp,
     portion: usize,
     made: Vec<Cast>,
+    beside: DropId,
     /// What was in the feed of each drop before anybody played on it: some of it may be trimmed.
     before: BTreeMap<DropId, Vec<Arc<Change>>>,
 }
@@ -34,7 +35,8 @@ impl Scenes {
         let builder = time.builder().acquire_timeout(PATIENCE).lock_timeout(PATIENCE);
         let store = builder.answer_timeout(PATIENCE).connect().await.unwrap();
         let (made, before) = (Vec::new(), BTreeMap::new());
-        Self { store, time, now: start(), portion, made, before }
+        let beside = store.create_drop(&plain(1_000_000)).await.unwrap().id;
+        Self { store, time, now: start(), portion, made, beside, before }
     }
 
     /// The time of all its drops.
@@ -49,6 +51,19 @@ impl Scenes {
 
     /// A drop that nobody has played on.
     pub(crate) async fn next(&mut self) -> Cast {
+        self.next_after(&[]).await
+    }
+
+    /// A drop for one merge, which these instances have met, and the one beside as it stands.
+    pub(crate) async fn next_met(&mut self, instances: &[&PostgresStore]) -> Cast {
+        self.made.clear();
+        let portion = std::mem::replace(&mut self.portion, 1);
+        let cast = self.next_after(instances).await;
+        self.portion = portion;
+        cast
+    }
+
+    async fn next_after(&mut self, instances: &[&PostgresStore]) -> Cast {
         if let Some(cast) = self.made.pop() {
             return cast;
         }
@@ -59,25 +74,27 @@ impl Scenes {
         let lenas = self.holds(&ids, "lena").await;
         self.pass(30).await;
         let anns = self.holds(&ids, "ann").await;
+        for store in instances {
+            // Nothing has lapsed yet: it is read, and nothing is written.
+            for id in ids.iter().chain([&self.beside]) {
+                store.apply(&batch(*id, vec![Command::Expire])).await.unwrap();
+            }
+        }
         self.pass(30).await;
         let feeds = ids.iter().map(|id| self.store.changes(*id, Revision::ZERO, 10));
         let feeds = join_all(feeds).await.into_iter().map(Result::unwrap);
         self.before = ids.iter().copied().zip(feeds).collect();
         let casts = ids.iter().zip(anns).zip(lenas);
-        let at = self.now;
+        let (at, beside) = (self.now, self.beside);
         self.made = casts
-            .map(|((drop_id, anns), lenas)| Cast { drop_id: *drop_id, anns, lenas, at })
+            .map(|((drop_id, anns), lenas)| Cast { drop_id: *drop_id, anns, lenas, beside, at })
             .collect();
         self.made.pop().unwrap()
     }
 
     /// A drop made for one merge: [`Act::Trim`] reaches all that are there.
     pub(crate) async fn next_alone(&mut self) -> Cast {
-        self.made.clear();
-        let portion = std::mem::replace(&mut self.portion, 1);
-        let cast = self.next().await;
-        self.portion = portion;
-        cast
+        self.next_met(&[]).await
     }
 
     async fn holds(&self, ids: &[DropId], who: &str) -> Vec<ReservationId> {
@@ -135,6 +152,9 @@ impl Scenes {
             });
             answered && is_left_by(&feed, model.as_ref(), cast)
         });
+        if acts.contains(&Act::Together) {
+            assert_sound(&self.store, cast.beside).await;
+        }
         assert!(explained, "neither order answers {:?} and leaves {feed:#?}", merge.answers);
     }
 }

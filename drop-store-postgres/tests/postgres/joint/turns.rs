@@ -163,9 +163,11 @@ async fn who_waits_for_a_connection_in_vain_is_told() {
 async fn who_leaves_takes_nobody_along() {
     let database = database().await;
     let mut queue = Queue::of(&database).await;
-    let [first, second] = queue.drops(5).await;
+    let [first, second, gone] = queue.drops(5).await;
     let busy = queue.take_connection().await;
     let leaving = queue.ask(first, vec![reserve("ann")]).await;
+    // Who has left before it began has asked for nothing.
+    drop(queue.ask(gone, vec![reserve("ann")]).await);
     let staying = queue.ask(second, vec![reserve("ann")]).await;
     queue.proxy.set_judge(|step| if is_write(step) { Verdict::Hold } else { Verdict::Pass });
     busy.let_go().await;
@@ -175,7 +177,32 @@ async fn who_leaves_takes_nobody_along() {
     outcomes(vec![staying]).await;
     assert_eq!(transactions(&database, &[first, second]).await, 1);
     assert_eq!(counts(&queue.store, first).await, (5, 1, 0));
+    assert_eq!(counts(&queue.store, gone).await, (5, 0, 0));
     assert_sound(&queue.store, first).await;
+}
+
+/// Who has a connection waits for what becomes of it, and is not told that there was none.
+#[tokio::test]
+async fn who_is_under_way_waits_for_no_connection() {
+    let database = database().await;
+    let patience = Duration::from_millis(300);
+    let mut queue =
+        Queue::with(&database.options(), |builder| builder.acquire_timeout(patience)).await;
+    let [first, second] = queue.drops(5).await;
+    let busy = queue.take_connection().await;
+    let mut asked = vec![
+        queue.ask(first, vec![reserve("ann")]).await,
+        queue.ask(second, vec![reserve("ann")]).await,
+    ];
+    queue.proxy.set_judge(|step| if is_write(step) { Verdict::Hold } else { Verdict::Pass });
+    busy.let_go().await;
+    let standing = soon(queue.gate.next()).await.unwrap();
+    tokio::time::sleep(2 * patience).await;
+    for asked in &mut asked {
+        assert!(futures::poll!(asked).is_pending());
+    }
+    standing.release();
+    assert!(outcomes(asked).await.iter().flatten().all(is_hold));
 }
 
 /// New terms, and who is forgotten, take their own time.
