@@ -8,6 +8,7 @@ use drop_core::rules::{Applied, Batch, Customer, Decision, decide};
 
 use crate::fault::Fault;
 use crate::kept::Kept;
+use crate::lease::Lease;
 use crate::ledgers::Ledgers;
 use crate::load;
 use crate::opening::{self, Make, Opened};
@@ -15,18 +16,20 @@ use crate::server::Server;
 use crate::transaction::Transaction;
 use crate::write;
 
-/// Decides and commits a batch, as often as others undo it, up to a bound.
+/// Decides and commits a batch, as often as others undo it, up to a bound; on `lease` first, where
+/// it has a connection already.
 pub(crate) async fn apply(
     server: &Server,
     ledgers: &Ledgers,
     batch: &Batch,
+    mut lease: Option<Lease>,
 ) -> Result<Applied, StoreError> {
     let mut tries = server.tries();
     let mut make = Make::WhereAvailable;
     let mut loads = 0;
     loop {
         let most = if loads < LOADS { load::FEW } else { u64::MAX };
-        let fault = match attempt(server, ledgers, batch, make, most).await {
+        let fault = match attempt(server, lease.take(), ledgers, batch, make, most).await {
             Ok(Some(applied)) => return Ok(applied),
             Ok(None) => {
                 loads += 1;
@@ -55,13 +58,14 @@ const LOADS: u32 = 3;
 /// One try. `None` where more holds than `most` have to be loaded first.
 async fn attempt(
     server: &Server,
+    lease: Option<Lease>,
     ledgers: &Ledgers,
     batch: &Batch,
     make: Make,
     most: u64,
 ) -> Result<Option<Applied>, Fault> {
     let drop_id = batch.drop_id();
-    let mut opened = opening::open_for(server, batch, make).await?;
+    let mut opened = opening::open_for(server, lease, batch, make).await?;
     let kept = ledgers.take(drop_id);
     let Some(head) = opened.head else {
         return Ok(Some(Applied::no_such_drop(batch, opened.as_of)));

@@ -83,15 +83,16 @@ impl PostgresBuilder {
         }
     }
 
-    /// At most so many connections: 10 unless set. A drop's batches follow each other, so
-    /// this bounds how many drops change at once. Two more carry the hints.
+    /// At most so many connections: 10 unless set. It bounds how many transactions there are at
+    /// once; where more drops change, several share one. Two more carry the hints.
     pub const fn pool_size(mut self, connections: u32) -> Self {
         self.pool_size = connections;
         self
     }
 
     /// How long to wait for a free connection: 2 s unless set. Then the call is
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`]. What was to go with other drops and could not waits once more,
+    /// by itself.
     pub const fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.acquire_timeout = timeout;
         self

@@ -60,6 +60,11 @@ impl Lease {
         alive
     }
 
+    /// Something is asked: until it is [settled](Lease::settle), it may owe an answer.
+    pub(crate) const fn ask(&mut self) {
+        self.state = State::Asked;
+    }
+
     /// Everything that was asked is answered, and no transaction is open: it may be used again as
     /// it is.
     pub(crate) const fn settle(&mut self) {

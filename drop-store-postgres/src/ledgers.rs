@@ -38,11 +38,6 @@ impl Ledgers {
         Self { state: Mutex::default(), most }
     }
 
-    /// Whether a drop is kept.
-    pub(crate) fn has(&self, drop_id: DropId) -> bool {
-        self.lock().drops.contains_key(&drop_id)
-    }
-
     /// Takes a drop out.
     pub(crate) fn take(&self, drop_id: DropId) -> Option<Kept> {
         self.lock().remove(drop_id)

@@ -61,15 +61,19 @@
 //!
 //! # Several drops in one transaction
 //! A transaction costs nearly a millisecond of the server's time, whatever it writes. Where more drops
-//! sell than there are connections, whoever gets one takes along what waits for one: up to 64
-//! drops that are kept, and 256 commands. Then it is three messages for all of them, one more where
-//! one of them settles, and one for each drop that others have changed or that asks for what has
-//! ended. Locks are taken where they are free: none is waited for. What is locked, would have to be
-//! loaded, amends or forgets goes by itself, and so does each batch if the transaction fails before
-//! its COMMIT. If the answer to the COMMIT is lost, all of them are `Unknown`.
+//! sell than there are connections, one that becomes free takes those along who wait for it: up to 64
+//! drops, and 256 commands. Then it is three messages for all of them, one more where
+//! one of them settles, one where others have changed some of the drops, one where some are
+//! met for the first time, and up to four for drops that are asked for what has ended. Locks are
+//! taken where they are free: none is waited for. What is locked, has many holds to load, amends or
+//! forgets goes by itself, and so does each batch if
+//! the transaction fails before its COMMIT. If the answer to the COMMIT is lost, all of them are
+//! `Unknown`. A user's row that somebody keeps is waited for an eighth of the lock timeout, and then
+//! by its own drop alone.
 //!
-//! A batch that finds a connection goes at once and alone; and where nothing is prepared by name, as
-//! on Citus, each goes alone.
+//! A batch that finds a connection goes at once and alone; and so does each where nothing is prepared
+//! by name, as with Citus. The transaction runs on the runtime of one of those who wait, which has to
+//! keep running.
 //!
 //! # Plans
 //! What the first message asks is prepared when a connection is opened, the writes when they are

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use drop_core::StoreError;
 use drop_core::model::{DropId, DropSnapshot, Purchaser, Timestamp, UserId};
 use drop_core::rules::{ActiveRows, Batch, Command, Customer, Ledger};
+use sqlx::postgres::PgRow;
 
 use crate::decode::{self, get, has, sound};
 use crate::facts;
@@ -19,7 +20,7 @@ use crate::transaction::Transaction;
 
 /// So many changes of others are followed at least; behind more than that, and than as many as a
 /// load would read, the drop is loaded.
-const FOLLOWED: u64 = 32;
+pub(crate) const FOLLOWED: u64 = 32;
 /// A change has about so many rows.
 const ROWS: usize = 256;
 
@@ -37,10 +38,13 @@ pub(crate) async fn current(
     most: u64,
 ) -> Result<Option<Kept>, Fault> {
     let transaction = &mut opened.transaction;
-    if let Some(kept) = kept
-        && let Some(kept) = followed(transaction, drop_id, head, kept).await?
-    {
-        return Ok(Some(kept));
+    if let Some(kept) = kept {
+        if kept.head == head {
+            return Ok(Some(kept));
+        }
+        if let Some(kept) = follow(transaction, drop_id, head, kept).await? {
+            return Ok(Some(kept));
+        }
     }
     if opened.held > most {
         return Ok(None);
@@ -60,63 +64,72 @@ pub(crate) async fn apart(server: &Server, drop_id: DropId) -> Result<Option<Kep
     load(&mut transaction, drop_id, head).await.map(Some)
 }
 
-/// What was kept, at the locked row's change: as it is, or after the changes of others. `None` where
-/// they do not lead there.
-pub(crate) async fn followed(
-    transaction: &mut Transaction,
-    drop_id: DropId,
-    head: Head,
-    kept: Kept,
-) -> Result<Option<Kept>, Fault> {
-    if kept.head == head {
-        return Ok(Some(kept));
-    }
-    follow(transaction, drop_id, head, kept).await
-}
-
 /// Follows the feed to the locked row's change, where it leads there from what was kept.
 async fn follow(
     transaction: &mut Transaction,
     drop_id: DropId,
     head: Head,
-    mut kept: Kept,
+    kept: Kept,
 ) -> Result<Option<Kept>, Fault> {
-    let behind = head.revision.get().checked_sub(kept.revision().get());
     let most = FOLLOWED.max(sound(u64::try_from(kept.size() / ROWS))?);
-    if behind.is_none_or(|behind| behind == 0 || behind > most) {
-        return Ok(None);
-    }
-    let since = sound(i64::try_from(kept.revision().get()))?.saturating_sub(1);
+    let Some(since) = follows_from(&kept, head, most)? else { return Ok(None) };
     let values = [
         Literal::Integer(drop_id.get()),
         Literal::Integer(since),
         Literal::Integer(sound(i64::try_from(most.saturating_add(1)))?),
     ];
     let rows = transaction.script(spell(crate::feed::CHANGES, &values)).await?;
-    for (index, row) in rows.iter().enumerate() {
+    let facts: Vec<&str> = rows.iter().map(|row| get(row, 0)).collect::<Result<_, _>>()?;
+    Ok(followed(kept, head, facts))
+}
+
+/// The revision before what was kept, from which the feed is read to the locked row's change;
+/// `None` where that is no later one, or later by more than `most`.
+pub(crate) fn follows_from(kept: &Kept, head: Head, most: u64) -> Result<Option<i64>, StoreError> {
+    let behind = head.revision.get().checked_sub(kept.revision().get());
+    if behind.is_none_or(|behind| behind == 0 || behind > most) {
+        return Ok(None);
+    }
+    Ok(Some(sound(i64::try_from(kept.revision().get()))?.saturating_sub(1)))
+}
+
+/// What was kept, after the changes in the feed from its own on, where they lead to the locked
+/// row's.
+pub(crate) fn followed<'a>(
+    mut kept: Kept,
+    head: Head,
+    feed: impl IntoIterator<Item = &'a str>,
+) -> Option<Kept> {
+    for (index, facts) in feed.into_iter().enumerate() {
         // What cannot be followed is no contradiction: the rows say how the drop stands.
-        let facts: &str = get(row, 0)?;
-        let Ok(change) = facts::decode(facts) else { return Ok(None) };
+        let change = facts::decode(facts).ok()?;
         if index > 0 {
-            if kept.follow(&change).is_err() {
-                return Ok(None);
-            }
+            kept.follow(&change).ok()?;
         } else if !kept.stands_at(&change) {
             // Trimmed, or of another history.
-            return Ok(None);
+            return None;
         }
     }
-    Ok((kept.head == head).then_some(kept))
+    (kept.head == head).then_some(kept)
 }
 
 /// Loads the drop with all its active holds.
 async fn load(transaction: &mut Transaction, drop_id: DropId, head: Head) -> Result<Kept, Fault> {
     let script = [sql::VARIANTS, sql::LOAD].concat();
     let rows = transaction.script(spell(&script, &[Literal::Integer(drop_id.get())])).await?;
+    Ok(loaded(drop_id, head, &rows)?)
+}
+
+/// The drop that these rows tell of: its own, its variants in their order, and its active holds.
+pub(crate) fn loaded<'r>(
+    drop_id: DropId,
+    head: Head,
+    rows: impl IntoIterator<Item = &'r PgRow>,
+) -> Result<Kept, StoreError> {
     let mut variants = Vec::new();
     let mut drop_row = None;
     let mut holds = Vec::new();
-    for row in &rows {
+    for row in rows {
         if has(row, "next_number") {
             drop_row = Some(row);
         } else if has(row, "variant_name") {
@@ -177,6 +190,18 @@ pub(crate) async fn ledger(
         rows,
         more_lapsed,
     })
+}
+
+/// Whether [`ledger`] would ask for rows: of what is named and has ended.
+pub(crate) fn lacks_rows(
+    kept: &Kept,
+    as_of: Timestamp,
+    batch: &Batch,
+    customers: &[Option<Customer>],
+) -> bool {
+    let users = customers.iter().flatten().map(|customer| &customer.user.id);
+    batch.commands().iter().any(|command| command.reservation().is_some())
+        && !kept.rows(batch, users, as_of).others.is_empty()
 }
 
 /// Whether somebody reserves who is no user yet, where there may be something to get.

@@ -7,6 +7,7 @@ use sqlx::postgres::PgRow;
 
 use crate::decode::{self, get, has, sound};
 use crate::fault::Fault;
+use crate::lease::Lease;
 use crate::literal::Literal;
 use crate::script::Script;
 use crate::server::{Server, millis};
@@ -47,20 +48,26 @@ pub(crate) struct Opened {
 
 /// Begins the transaction and takes a drop's lock: one round trip.
 pub(crate) async fn open(server: &Server, drop_id: DropId) -> Result<Opened, Fault> {
-    send(server, drop_id, &Names::default(), Make::All, false).await
+    send(server, None, drop_id, &Names::default(), Make::All, false).await
 }
 
 /// Makes the users of a batch, begins its transaction, takes its drop's lock, and finds out who
 /// the customers are: one round trip.
-pub(crate) async fn open_for(server: &Server, batch: &Batch, make: Make) -> Result<Opened, Fault> {
+pub(crate) async fn open_for(
+    server: &Server,
+    lease: Option<Lease>,
+    batch: &Batch,
+    make: Make,
+) -> Result<Opened, Fault> {
     // A limit counts from the command that sets it.
     let limits = |command: &Command| matches!(command, Command::Amend(a) if a.limit.is_some());
     let limited = batch.commands().iter().any(limits);
-    send(server, batch.drop_id(), &Names::of(batch), make, limited).await
+    send(server, lease, batch.drop_id(), &Names::of(batch), make, limited).await
 }
 
 async fn send(
     server: &Server,
+    lease: Option<Lease>,
     drop_id: DropId,
     names: &Names<'_>,
     make: Make,
@@ -85,7 +92,11 @@ async fn send(
         let limited = Literal::Integer(i64::from(limited));
         script.run(&sql::CUSTOMERS, &[drop, Literal::Keys(&names.customers), limited]);
     }
-    let (transaction, rows) = Transaction::begin(server, script.message()).await?;
+    let message = script.message();
+    let (transaction, rows) = match lease {
+        Some(lease) => Transaction::begin_with(server, lease, message).await?,
+        None => Transaction::begin(server, message).await?,
+    };
     let mut locked = false;
     let mut clock = None;
     let mut found = None;

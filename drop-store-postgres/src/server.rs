@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use drop_core::StoreError;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::fault::{Fault, Phase};
@@ -102,6 +103,11 @@ impl Server {
         self.warm.has_turn()
     }
 
+    /// Whether the next connection that is lent is there already.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.warm.is_trusted()
+    }
+
     async fn run_within(
         &self,
         patience: Duration,
@@ -133,22 +139,41 @@ impl Server {
     /// # Cancel safety
     /// Who leaves has taken nothing.
     pub(crate) async fn acquire(&self) -> Result<Lease, Fault> {
+        let lease = timeout(self.connection_patience(), async {
+            let turn = self.warm.turn().await?;
+            self.lend(turn).await
+        });
+        let lease = lease.await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
         // Whatever keeps a connection from being given, nothing was asked of one.
-        self.acquire_in_time().await.map_err(|error| Fault::new(error, Phase::Working))
+        lease.map_err(|error| Fault::new(error, Phase::Working))
     }
 
-    /// [`Server::acquire`], with the pool's own error.
+    /// How long a connection is waited for.
+    pub(crate) fn connection_patience(&self) -> Duration {
+        self.pool.options().get_acquire_timeout()
+    }
+
+    /// The right to one connection, in the order of asking, however long that takes.
     ///
     /// # Cancel safety
     /// Who leaves has taken nothing.
-    pub(crate) async fn acquire_in_time(&self) -> Result<Lease, sqlx::Error> {
-        let patience = self.pool.options().get_acquire_timeout();
-        let lease = timeout(patience, self.lend()).await;
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
+        self.warm.turn().await
+    }
+
+    /// The connection of a turn.
+    ///
+    /// # Cancel safety
+    /// Who leaves has taken nothing.
+    pub(crate) async fn lend_in_time(
+        &self,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Lease, sqlx::Error> {
+        let lease = timeout(self.connection_patience(), self.lend(turn)).await;
         lease.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
-    async fn lend(&self) -> Result<Lease, sqlx::Error> {
-        let turn = self.warm.turn().await?;
+    async fn lend(&self, turn: OwnedSemaphorePermit) -> Result<Lease, sqlx::Error> {
         let mut lease = Lease::new(turn, self.warm.clone());
         while let Some(kept) = self.warm.last() {
             let trusted = kept.is_trusted();

@@ -96,7 +96,7 @@ impl Store for PostgresStore {
     async fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
         let Inner { server, ledgers, waiting, .. } = &*self.inner;
         let applied = match waiting.turn(server, ledgers, batch).await {
-            Turn::Alone => apply::apply(server, ledgers, batch).await,
+            Turn::Alone(lease) => apply::apply(server, ledgers, batch, lease).await,
             Turn::Taken(applied) => applied,
         };
         // A commit whose answer was lost may have happened: then others should hear of it.

@@ -41,9 +41,10 @@ impl Transaction {
     /// [`Transaction::begin`] on a connection that is there already.
     pub(crate) async fn begin_with(
         server: &Server,
-        connection: Lease,
+        mut connection: Lease,
         script: AssertSqlSafe<String>,
     ) -> Result<(Self, Vec<PgRow>), Fault> {
+        connection.ask();
         let mut transaction = Self {
             connection: Some(connection),
             patience: server.patience.answer,

@@ -72,6 +72,11 @@ impl Warm {
         self.turns.available_permits() > 0
     }
 
+    /// Whether the one that came back last is taken to be alive.
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.stack().last().is_some_and(Kept::is_trusted)
+    }
+
     /// The one that came back last.
     pub(crate) fn last(&self) -> Option<Kept> {
         self.stack().pop()

@@ -1,109 +1,74 @@
 //! The flow of [`crate::apply`] for several drops: lock, load, decide, write, commit.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use drop_core::StoreError;
 use drop_core::model::VariantStock;
 use drop_core::rules::{Applied, Batch, Change, Decision, decide};
 
-use super::opening::{self, Found, Opened};
+use super::follow::follow;
+use super::load::load;
+use super::met::Met;
+use super::opening::{self, Opened};
 use super::ticket::Ticket;
 use super::write;
 use crate::fault::Fault;
 use crate::kept::Kept;
 use crate::lease::Lease;
 use crate::ledgers::Ledgers;
-use crate::load;
+use crate::load::{lacks_a_user, lacks_rows, ledger};
 use crate::server::Server;
 use crate::transaction::Transaction;
 
+/// So many of the drops may ask for what has ended, each in a round trip of its own while the others
+/// wait with their locks.
+const TRIPS: usize = 4;
+
 /// Decides and commits what waited, batches of different drops, and tells each what became of it.
+/// Whose ticket is dropped goes by himself.
 ///
 /// # Cancel safety
-/// Who is not told by then is told that he cannot know, by the end of his ticket.
+/// Where the COMMIT was sent, all are told that nobody knows.
 pub(super) async fn run(
-    server: Server,
-    ledgers: Arc<Ledgers>,
+    server: &Server,
+    ledgers: &Ledgers,
     mut lease: Lease,
     mut tickets: Vec<Ticket>,
 ) {
     if tickets.len() < 2 {
-        // Nothing was asked of the connection: the batch gets it, or the next one that is free.
+        // Nothing was asked of the connection.
         lease.settle();
-        drop(lease);
-        return tickets.into_iter().for_each(Ticket::alone);
-    }
-    let batches: Vec<&Batch> = tickets.iter().map(|ticket| &ticket.batch).collect();
-    let Ok(Opened { mut transaction, found }) = opening::open(&server, lease, &batches).await
-    else {
-        return tickets.into_iter().for_each(Ticket::alone);
-    };
-    let mut joint = Joint { ledgers: &ledgers, members: Vec::new() };
-    let mut waiting = tickets.drain(..).zip(found);
-    while let Some((ticket, found)) = waiting.next() {
-        match step(&mut transaction, &ledgers, &ticket.batch, found).await {
-            Ok(Step::Alone) => ticket.alone(),
-            Ok(Step::Answered(applied)) => ticket.done(Ok(applied)),
-            Ok(Step::Decided(kept, decision, change)) => {
-                joint.members.push(Member { ticket, kept, decision, change });
-            }
-            Err(fault) => {
-                ticket.alone();
-                waiting.for_each(|(ticket, _)| ticket.alone());
-                return joint.fail(fault);
-            }
+        if let Some(ticket) = tickets.pop() {
+            ticket.alone(Some(lease));
         }
-    }
-    if joint.members.is_empty() {
         return;
     }
-    match joint.write(transaction).await {
-        Ok(()) => joint.finish(),
-        Err(fault) => joint.fail(fault),
+    let batches: Vec<&Batch> = tickets.iter().map(|ticket| &ticket.batch).collect();
+    let Ok(opened) = opening::open(server, lease, &batches).await else { return };
+    let Opened { mut transaction, found } = opened;
+    let mut joint = Joint::over(ledgers);
+    let (mut met, mut unmet, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    for (ticket, found) in tickets.into_iter().zip(found) {
+        let Some(found) = found else { continue };
+        let drop_id = ticket.batch.drop_id();
+        if !seen.insert(drop_id) {
+            // Two services over one store: one batch after the other.
+            joint.aside.push(ticket);
+        } else if let Some(kept) = ledgers.take(drop_id) {
+            met.push(Met { ticket, found, kept });
+        } else {
+            unmet.push((ticket, found));
+        }
     }
-}
-
-/// What a batch comes to behind its drop's lock.
-enum Step {
-    /// It has to go by itself.
-    Alone,
-    /// There is nothing to write.
-    Answered(Applied),
-    /// There is.
-    Decided(Kept, Decision, Arc<Change>),
-}
-
-/// Brings what is kept of a drop up to date and decides its batch. A round trip only for changes of
-/// others, and for what has ended.
-async fn step(
-    transaction: &mut Transaction,
-    ledgers: &Ledgers,
-    batch: &Batch,
-    found: Option<Found>,
-) -> Result<Step, Fault> {
-    let drop_id = batch.drop_id();
-    let Some(Found { head, as_of, customers }) = found else { return Ok(Step::Alone) };
-    let Some(kept) = ledgers.take(drop_id) else { return Ok(Step::Alone) };
-    let Some(kept) = load::followed(transaction, drop_id, head, kept).await? else {
-        return Ok(Step::Alone);
+    let mut met = follow(&mut transaction, ledgers, met, &mut unmet).await;
+    met.extend(load(&mut transaction, unmet, &mut joint.aside).await);
+    let decided = joint.decide(&mut transaction, met).await;
+    let written = match decided {
+        Ok(()) => joint.write(transaction).await,
+        Err(fault) => Err(fault),
     };
-    let ledger = load::ledger(transaction, &kept, as_of, batch, customers).await?;
-    let lacks_a_user = load::lacks_a_user(&ledger, batch);
-    let decision = match decide(ledger, batch) {
-        Ok(decision) if !lacks_a_user => decision,
-        // Who goes by himself is made a user, or told what contradicts.
-        _ => {
-            ledgers.keep(drop_id, kept);
-            return Ok(Step::Alone);
-        }
-    };
-    Ok(match decision.change().map(Arc::clone) {
-        Some(change) => Step::Decided(kept, decision, change),
-        None => {
-            ledgers.keep(drop_id, kept);
-            Step::Answered(decision.committed())
-        }
-    })
+    joint.tell(written);
 }
 
 /// A batch that was decided, and its drop as it stood before.
@@ -114,45 +79,108 @@ struct Member {
     change: Arc<Change>,
 }
 
-/// What is decided and not committed yet.
+/// What came of the batches, and is not told before the locks are given back: whoever asks again
+/// would find his drop's lock with his own neighbours.
 struct Joint<'a> {
     ledgers: &'a Ledgers,
+    /// With something to write.
     members: Vec<Member>,
+    /// With nothing to write.
+    answered: Vec<(Ticket, Applied)>,
+    /// Who goes by himself.
+    aside: Vec<Ticket>,
 }
 
-impl Joint<'_> {
-    async fn write(&self, mut transaction: Transaction) -> Result<(), Fault> {
+impl<'a> Joint<'a> {
+    const fn over(ledgers: &'a Ledgers) -> Self {
+        Self { ledgers, members: Vec::new(), answered: Vec::new(), aside: Vec::new() }
+    }
+
+    async fn decide(&mut self, transaction: &mut Transaction, met: Vec<Met>) -> Result<(), Fault> {
+        let mut trips = TRIPS;
+        let mut met = met.into_iter();
+        while let Some(next) = met.next() {
+            if let Err(fault) = self.decide_one(transaction, next, &mut trips).await {
+                for Met { ticket, kept, .. } in met {
+                    self.ledgers.keep(ticket.batch.drop_id(), kept);
+                }
+                return Err(fault);
+            }
+        }
+        Ok(())
+    }
+
+    async fn decide_one(
+        &mut self,
+        transaction: &mut Transaction,
+        Met { ticket, found, kept }: Met,
+        trips: &mut usize,
+    ) -> Result<(), Fault> {
+        let (batch, as_of) = (&ticket.batch, found.as_of);
+        let drop_id = batch.drop_id();
+        let is_trip = lacks_rows(&kept, as_of, batch, &found.customers);
+        let mut decision = None;
+        if !is_trip || *trips > 0 {
+            *trips = trips.saturating_sub(usize::from(is_trip));
+            let ledger = ledger(transaction, &kept, as_of, batch, found.customers).await?;
+            // Who goes by himself is made a user, or told what contradicts.
+            if !lacks_a_user(&ledger, batch) {
+                decision = decide(ledger, batch).ok();
+            }
+        }
+        match decision.map(|decision| (decision.change().map(Arc::clone), decision)) {
+            Some((Some(change), decision)) => {
+                self.members.push(Member { ticket, kept, decision, change });
+            }
+            Some((None, decision)) => {
+                self.ledgers.keep(drop_id, kept);
+                self.answered.push((ticket, decision.committed()));
+            }
+            None => {
+                self.ledgers.keep(drop_id, kept);
+                self.aside.push(ticket);
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, mut transaction: Transaction) -> Result<(), Fault> {
+        if self.members.is_empty() {
+            return Ok(());
+        }
         let changes: Vec<(&Change, &[VariantStock])> =
             self.members.iter().map(|member| (&*member.change, &*member.kept.variants)).collect();
         write::changes(&mut transaction, &changes).await?;
+        self.members.iter_mut().for_each(|member| member.ticket.doubt());
         transaction.commit().await
     }
 
-    /// It is committed.
-    fn finish(self) {
+    fn tell(self, written: Result<(), Fault>) {
+        let fault = written.err();
         for Member { ticket, mut kept, decision, change } in self.members {
-            // What cannot follow is loaded.
-            if kept.follow(&change).is_ok() {
-                self.ledgers.keep(change.drop_id, kept);
+            match &fault {
+                None => {
+                    // What cannot follow is loaded.
+                    if kept.follow(&change).is_ok() {
+                        self.ledgers.keep(change.drop_id, kept);
+                    }
+                    ticket.done(Ok(decision.committed()));
+                }
+                Some(fault) => {
+                    // As true as before: the locked row will say. What contradicts it is found once
+                    // more, and told, where it belongs: by the batch itself.
+                    self.ledgers.keep(change.drop_id, kept);
+                    match fault {
+                        Fault::Final(error @ StoreError::Unknown(_)) => {
+                            ticket.done(Err(error.clone()));
+                        }
+                        _ => ticket.alone(None),
+                    }
+                }
             }
-            ticket.done(Ok(decision.committed()));
         }
-    }
-
-    /// Nothing is written, or nobody knows.
-    fn fail(self, fault: Fault) {
-        let unknown = match fault {
-            Fault::Final(error @ StoreError::Unknown(_)) => Some(error),
-            _ => None,
-        };
-        for Member { ticket, kept, change, .. } in self.members {
-            // As true as before: the locked row will say. What contradicts it is told to whom it
-            // concerns, who goes by himself.
-            self.ledgers.keep(change.drop_id, kept);
-            match &unknown {
-                Some(error) => ticket.done(Err(error.clone())),
-                None => ticket.alone(),
-            }
+        for (ticket, applied) in self.answered {
+            ticket.done(Ok(applied));
         }
     }
 }

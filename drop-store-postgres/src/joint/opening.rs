@@ -32,6 +32,8 @@ pub(super) struct Found {
     pub(super) head: Head,
     /// The store's time, read behind the lock, and never before the drop's last change.
     pub(super) as_of: Timestamp,
+    /// The units in its holds, so that many holds at most.
+    pub(super) held: u64,
     /// The user of each command's customer.
     pub(super) customers: Vec<Option<Customer>>,
 }
@@ -59,7 +61,7 @@ pub(super) async fn open(
         } else if has(row, "as_of") {
             clock = Some(decode::time(row, "as_of")?);
         } else if has(row, "revision") {
-            heads.insert(decode::drop_id(row, "id")?, head(row)?);
+            heads.insert(decode::drop_id(row, "id")?, (head(row)?, decode::count(row, "held")?));
         } else if let Some(found) = get(row, "customers")? {
             names.take(found, &mut customers)?;
         }
@@ -68,14 +70,16 @@ pub(super) async fn open(
     let mut customers = customers.into_iter();
     let found = batches.iter().map(|batch| {
         let customers = customers.by_ref().take(batch.commands().len()).collect();
-        let head = *heads.get(&batch.drop_id()).filter(|_| locked.contains(&batch.drop_id()))?;
-        Some(Found { head, as_of: clock.max(head.updated_at), customers })
+        let (head, held) =
+            *heads.get(&batch.drop_id()).filter(|_| locked.contains(&batch.drop_id()))?;
+        Some(Found { head, as_of: clock.max(head.updated_at), held, customers })
     });
     Ok(Opened { transaction, found: found.collect() })
 }
 
 fn script(server: &Server, batches: &[&Batch], names: &Names<'_>) -> Script {
-    let lock = Literal::Integer(millis(server.patience.lock));
+    // For a user's row that somebody keeps, while many wait: each does so better by himself.
+    let lock = Literal::Integer(millis(server.patience.lock / 8));
     let idle = Literal::Integer(millis(server.patience.idle));
     let drops = column(batches.iter().map(|batch| batch.drop_id()));
     let drops = Literal::Integers(&drops);

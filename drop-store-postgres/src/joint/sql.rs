@@ -7,7 +7,7 @@
 use crate::script::Statement;
 
 /// What every connection has prepared.
-pub(crate) const PREPARED: [Statement; 4] = [MAKE_USERS, LOCK, HEADS, CUSTOMERS];
+pub(crate) const PREPARED: [Statement; 5] = [MAKE_USERS, LOCK, HEADS, CUSTOMERS, CHANGES];
 
 /// Makes users of those who reserve and are none, in the order given: see
 /// [`crate::sql::MAKE_USERS`].
@@ -42,9 +42,9 @@ pub(crate) const HEADS: Statement = Statement {
     name: "drops_heads",
     types: "bigint[]",
     sql: "\
-SELECT found.id, found.revision, found.updated_at
+SELECT found.id, found.revision, found.updated_at, found.held
 FROM unnest($1) AS sought (id) CROSS JOIN LATERAL (
-    SELECT id, revision, updated_at FROM drops WHERE id = sought.id LIMIT 1
+    SELECT id, revision, updated_at, held FROM drops WHERE id = sought.id LIMIT 1
 ) found",
 };
 
@@ -63,6 +63,43 @@ SELECT string_agg(concat_ws(' ', sought.position, found.id, found.username, coal
 FROM unnest($1, $2) WITH ORDINALITY AS sought (drop_id, key, position) CROSS JOIN LATERAL (
     SELECT id, username FROM users WHERE lower(username COLLATE \"C\") = sought.key LIMIT 1
 ) found",
+};
+
+/// Drops with their variants and active holds, a row of each with its drop's number last: see
+/// [`crate::sql::VARIANTS`] and [`crate::sql::LOAD`].
+///
+/// `$1` the drops.
+pub(crate) const LOAD: &str = "\
+SELECT found.no, found.name AS variant_name, found.total, found.held, found.sold, found.drop_id
+FROM unnest($1) AS sought (id) CROSS JOIN LATERAL (
+    SELECT * FROM drop_variants WHERE drop_id = sought.id ORDER BY no OFFSET 0
+) found ORDER BY found.drop_id, found.no;
+SELECT found.next_number, found.name, found.price::text AS price, found.starts_at, found.ends_at,
+    found.max_per_customer, found.hold_micros, found.longest_micros, found.recent::text AS recent,
+    found.id AS drop_id
+FROM unnest($1) AS sought (id) CROSS JOIN LATERAL (
+    SELECT * FROM drops WHERE id = sought.id LIMIT 1
+) found;
+SELECT found.n, found.user_id, found.variant, found.quantity, found.price::text, found.status,
+    found.created_at, found.expires_at, found.updated_at, found.drop_id
+FROM unnest($1) AS sought (id) CROSS JOIN LATERAL (
+    SELECT * FROM reservations
+    WHERE drop_id = sought.id AND status = 'active' AND expires_at IS NOT NULL OFFSET 0
+) found;
+";
+
+/// The changes of others after what is kept of each drop, in order.
+///
+/// `$1` drops, `$2` after these revisions, `$3` how many of each.
+pub(crate) const CHANGES: Statement = Statement {
+    name: "drops_changes",
+    types: "bigint[], bigint[], bigint",
+    sql: "\
+SELECT sought.drop_id, found.facts
+FROM unnest($1, $2) AS sought (drop_id, since) CROSS JOIN LATERAL (
+    SELECT revision, facts::text AS facts FROM drop_changes
+    WHERE drop_id = sought.drop_id AND revision > sought.since ORDER BY revision LIMIT $3
+) found ORDER BY sought.drop_id, found.revision",
 };
 
 /// Settles: see [`crate::sql::SETTLE`].

@@ -19,8 +19,9 @@ pub(crate) use super::ticket::Turn;
 
 /// The batches that wait for a connection, in the order of asking.
 ///
-/// Where there is one, nobody waits here. Else one task waits for all of them, and hands each
-/// connection that it gets to the transaction of those who waited longest.
+/// Where one is free, nobody waits here. Else there is a [`Place`] among those who wait for a
+/// connection for each [`Waiting::DROPS`] of them, and the connection that comes takes as many as
+/// may go together of those who have waited longest.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     state: Mutex<State>,
@@ -28,10 +29,11 @@ pub(crate) struct Waiting {
 
 #[derive(Debug, Default)]
 struct State {
+    /// By rising number.
     tickets: VecDeque<Ticket>,
     numbered: u64,
-    /// Whether the task is there. It goes under the lock that shows it nobody.
-    served: bool,
+    /// The places among those who wait for a connection.
+    places: usize,
 }
 
 impl Waiting {
@@ -50,16 +52,24 @@ impl Waiting {
         ledgers: &Arc<Ledgers>,
         batch: &Batch,
     ) -> Turn {
-        let Some((number, mut told)) = self.ask(server, ledgers, batch) else { return Turn::Alone };
-        match timeout(server.pool.options().get_acquire_timeout(), &mut told).await {
-            Ok(told) => told.unwrap_or_else(|_| gone()),
+        // A server that is made of several keeps drops apart, and nothing is prepared there.
+        if !server.prepared || !batch.commands().iter().all(joins) {
+            return Turn::Alone(None);
+        }
+        let Some((number, mut told)) = self.ask(server, ledgers, batch) else {
+            return Turn::Alone(None);
+        };
+        let told = match timeout(server.connection_patience(), &mut told).await {
+            Ok(told) => told,
             Err(_) if self.withdraw(number) => {
                 let fault = Fault::new(sqlx::Error::PoolTimedOut, Phase::Working);
-                Turn::Taken(Err(fault.into()))
+                return Turn::Taken(Err(fault.into()));
             }
             // It is under way: each answer of the server is waited for, and no longer.
-            Err(_) => told.await.unwrap_or_else(|_| gone()),
-        }
+            Err(_) => told.await,
+        };
+        // Nobody drops a ticket without a word.
+        told.unwrap_or(Turn::Alone(None))
     }
 
     /// Queues the batch; `None` where it has no need to.
@@ -69,14 +79,6 @@ impl Waiting {
         ledgers: &Arc<Ledgers>,
         batch: &Batch,
     ) -> Option<(u64, oneshot::Receiver<Turn>)> {
-        // A server that is made of several keeps drops apart, and nothing is prepared there.
-        if !server.prepared || !batch.commands().iter().all(joins) {
-            return None;
-        }
-        // It would have to be loaded.
-        if !ledgers.has(batch.drop_id()) {
-            return None;
-        }
         let runtime = Handle::try_current().ok()?;
         let mut state = self.state();
         if state.tickets.is_empty() && server.has_room() {
@@ -86,10 +88,11 @@ impl Waiting {
         let number = state.numbered;
         let (ticket, told) = Ticket::new(number, batch.clone());
         state.tickets.push_back(ticket);
-        if !state.served {
-            state.served = true;
-            let serving = Serving { waiting: self.clone(), is_over: false };
-            runtime.spawn(serving.serve(server.clone(), ledgers.clone()));
+        let places = state.fill();
+        drop(state);
+        // Not under the lock: a runtime that ends drops the place here, which takes it.
+        for _ in 0..places {
+            runtime.spawn(Place::new(self, server, ledgers).wait());
         }
         Some((number, told))
     }
@@ -97,34 +100,42 @@ impl Waiting {
     /// Takes a ticket out again, if it is still there.
     fn withdraw(&self, number: u64) -> bool {
         let mut state = self.state();
-        let before = state.tickets.len();
-        state.tickets.retain(|ticket| ticket.number != number);
-        state.tickets.len() < before
-    }
-
-    /// Takes those who waited longest and are not given up.
-    fn take(&self) -> Vec<Ticket> {
-        let mut state = self.state();
-        let (mut taken, mut commands) = (Vec::new(), 0_usize);
-        while taken.len() < Self::DROPS
-            && let Some(ticket) = state.tickets.pop_front()
-        {
-            if ticket.is_given_up() {
-                continue;
-            }
-            commands = commands.saturating_add(ticket.batch.commands().len());
-            if commands > Self::COMMANDS && !taken.is_empty() {
-                state.tickets.push_front(ticket);
-                break;
-            }
-            taken.push(ticket);
-        }
-        taken
+        let found = state.tickets.binary_search_by_key(&number, |ticket| ticket.number);
+        found.is_ok_and(|index| state.tickets.remove(index).is_some())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Has a place for all who wait, and says how many of them are new.
+    fn fill(&mut self) -> usize {
+        let needed = self.tickets.len().div_ceil(Waiting::DROPS);
+        let new = needed.saturating_sub(self.places);
+        self.places = self.places.saturating_add(new);
+        new
+    }
+
+    /// Takes those who waited longest and are not given up.
+    fn take(&mut self) -> Vec<Ticket> {
+        let (mut taken, mut commands) = (Vec::new(), 0_usize);
+        while taken.len() < Waiting::DROPS
+            && let Some(ticket) = self.tickets.pop_front()
+        {
+            if ticket.is_given_up() {
+                continue;
+            }
+            commands = commands.saturating_add(ticket.batch.commands().len());
+            if commands > Waiting::COMMANDS && !taken.is_empty() {
+                self.tickets.push_front(ticket);
+                break;
+            }
+            taken.push(ticket);
+        }
+        taken
     }
 }
 
@@ -140,59 +151,84 @@ const fn joins(command: &Command) -> bool {
     }
 }
 
-/// Whoever was to tell has ended before, as at the end of its runtime.
-fn gone() -> Turn {
-    Turn::Taken(Err(StoreError::Unknown(Arc::new(Gone))))
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the transaction was broken off")]
-struct Gone;
-
-/// The task that waits for connections.
-struct Serving {
+/// A place among those who wait for a connection, for whoever will have waited longest by then.
+struct Place {
     waiting: Arc<Waiting>,
+    server: Server,
+    ledgers: Arc<Ledgers>,
+    is_waiting: bool,
     is_over: bool,
 }
 
-impl Serving {
-    async fn serve(mut self, server: Server, ledgers: Arc<Ledgers>) {
-        while self.is_needed() {
-            match server.acquire_in_time().await {
-                Ok(lease) => {
-                    let tickets = self.waiting.take();
-                    tokio::spawn(flow::run(server.clone(), ledgers.clone(), lease, tickets));
+impl Place {
+    fn new(waiting: &Arc<Waiting>, server: &Server, ledgers: &Arc<Ledgers>) -> Self {
+        let (waiting, server, ledgers) = (waiting.clone(), server.clone(), ledgers.clone());
+        Self { waiting, server, ledgers, is_waiting: true, is_over: false }
+    }
+
+    async fn wait(mut self) {
+        let lease = match self.server.turn().await {
+            Ok(turn) => {
+                if !self.server.is_warm() {
+                    // Reaching the server may take long: whoever else gets a turn goes first.
+                    self.leave(|_| ());
                 }
-                // Who has waited for so long knows it, and others have not.
-                Err(sqlx::Error::PoolTimedOut) => {}
-                Err(error) => {
-                    let error = StoreError::from(Fault::new(error, Phase::Working));
-                    for ticket in self.waiting.take() {
-                        ticket.done(Err(error.clone()));
-                    }
-                }
+                self.server.lend_in_time(turn).await
             }
+            Err(error) => Err(error),
+        };
+        match lease {
+            Ok(lease) => {
+                let tickets = self.leave(State::take);
+                self.is_over = true;
+                flow::run(&self.server, &self.ledgers, lease, tickets).await;
+            }
+            Err(error) => self.fail(error),
         }
     }
 
-    fn is_needed(&mut self) -> bool {
+    /// There is no connection: who has waited longest is told, as he would be by himself, and all
+    /// of them where there will be none.
+    fn fail(&mut self, error: sqlx::Error) {
+        let most = if matches!(error, sqlx::Error::PoolClosed) { usize::MAX } else { 1 };
+        let tickets = self.leave(|state| {
+            let count = state.tickets.len().min(most);
+            state.tickets.drain(..count).collect::<Vec<_>>()
+        });
+        self.is_over = true;
+        let error = StoreError::from(Fault::new(error, Phase::Working));
+        tickets.into_iter().for_each(|ticket| ticket.done(Err(error.clone())));
+    }
+
+    /// Leaves the place with what `take` takes, and has others for those who still wait.
+    fn leave<T>(&mut self, take: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.waiting.state();
-        state.served = !state.tickets.is_empty();
-        self.is_over = !state.served;
-        state.served
+        if std::mem::take(&mut self.is_waiting) {
+            state.places = state.places.saturating_sub(1);
+        }
+        let taken = take(&mut state);
+        let places = state.fill();
+        drop(state);
+        for _ in 0..places {
+            tokio::spawn(Self::new(&self.waiting, &self.server, &self.ledgers).wait());
+        }
+        taken
     }
 }
 
-impl Drop for Serving {
-    /// Broken off, it leaves nobody waiting, and room for another.
+impl Drop for Place {
+    /// Broken off, it leaves nobody waiting.
     fn drop(&mut self) {
         if self.is_over {
             return;
         }
         let mut state = self.waiting.state();
-        state.served = false;
+        if self.is_waiting {
+            state.places = state.places.saturating_sub(1);
+        }
         let left = std::mem::take(&mut state.tickets);
         drop(state);
-        left.into_iter().for_each(Ticket::alone);
+        // Each goes by itself.
+        drop(left);
     }
 }

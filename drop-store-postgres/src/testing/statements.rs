@@ -110,10 +110,14 @@ fn of_several_drops() -> Vec<HotStatement> {
         let arguments = match name {
             "drops_make_users" => "'{1,2}', '{user7,somebody}'",
             "drops_customers" => "'{1,2}', '{filler7,nobody}'",
+            "drops_changes" => "'{1,2}', '{1,1}', 33",
             _ => "'{1,2}'",
         };
         hot(name, sql, types, arguments)
     }));
+    // Of drops that have nothing: what one costs that has much is its own affair.
+    let loading = parts(joint::sql::LOAD).filter(|part| !part.is_empty());
+    statements.extend(loading.map(|sql| hot("LOAD of several", sql, "bigint[]", "'{3,4}'")));
     statements
 }
 

@@ -118,7 +118,7 @@ async fn a_schema_that_cannot_be_read_is_unavailable() {
 const LOAD: &str = "r.expires_at IS NOT NULL";
 
 /// A drop with so many holds that they are not loaded behind its lock, by this store.
-async fn large(store: &PostgresStore) -> DropId {
+pub(crate) async fn large(store: &PostgresStore) -> DropId {
     let id = drop_of(store, 9_000).await;
     for part in 0..5 {
         let names = (0..250).map(|n| format!("user{part}_{n}"));

@@ -11,7 +11,7 @@ use drop_store_postgres::testing::{Database, SqlProxy, StepKind, Verdict};
 use sqlx::Executor;
 
 use crate::bounds::soon;
-use crate::kit::{database, drop_of, hold, reserve, try_one};
+use crate::kit::{database, drop_of, forget, hold, outcome, reserve, try_one};
 
 /// As long as a connection is trusted without a sign of life, and a little longer.
 const LONG: Duration = Duration::from_millis(1_100);
@@ -161,7 +161,11 @@ async fn connections_are_given_in_the_order_of_asking() {
     let mut first = None;
     for id in &ids {
         let (store, id) = (store.clone(), *id);
-        asking.push(tokio::spawn(async move { hold(&store, id, "ann").await.id().drop_id() }));
+        // It goes by itself, whoever waits beside it.
+        asking.push(tokio::spawn(async move {
+            outcome(&store, id, forget("ann")).await;
+            id
+        }));
         if first.is_none() {
             first = Some(gate.next().await.unwrap());
         } else {

@@ -37,6 +37,8 @@ struct Figures {
     waits: usize,
     refusals: usize,
     restarts: usize,
+    /// Transactions of several drops.
+    joint: usize,
 }
 
 struct Stage {
@@ -94,6 +96,8 @@ impl Stage {
         assert_eq!(deadlocks, 0, "{}", replay(self.isolation, acts, &choices));
         self.figures.merges += 1;
         self.figures.steps += steps.len();
+        // The write of one drop goes on in the same line.
+        self.figures.joint += steps.iter().filter(|step| step.ends_with("WITH rows AS (")).count();
         self.figures.waits += merge.waits;
         self.figures.refusals += refusals(&merge);
         self.figures.restarts += errors.iter().filter(|error| *error == "40001").count();
@@ -103,14 +107,17 @@ impl Stage {
     /// Every merge of a pair: depth first over who goes on where both can.
     async fn every(&mut self, acts: [Act; 2]) {
         self.figures.pairs += 1;
+        let joint = self.figures.joint;
         let mut script = Vec::new();
         loop {
             script = self.one(acts, &script).await;
             // The last choice that was not yet made the other way.
-            let Some(last) = script.iter().rposition(|chosen| *chosen == 0) else { return };
+            let Some(last) = script.iter().rposition(|chosen| *chosen == 0) else { break };
             script.truncate(last);
             script.push(1);
         }
+        let is_joint = self.figures.joint > joint;
+        assert_eq!(is_joint, acts.contains(&Act::Together), "who went together: {acts:?}");
     }
 
     async fn deadlocks(&mut self) -> i64 {
@@ -178,7 +185,7 @@ async fn every_merge(isolation: &'static str) {
         }
     }
     assert_eq!(stage.deadlocks().await, 0);
-    let Figures { pairs, merges, steps, waits, refusals, restarts } = stage.figures;
+    let Figures { pairs, merges, steps, waits, refusals, restarts, joint } = stage.figures;
     // Few pairs may have nothing to refuse.
     assert!(waits > 0 && (refusals > 0 || !is_long()), "nobody was in anybody's way");
     println!("{isolation}: {pairs} pairs, {merges} merges, {steps} steps, {waits} waits");
@@ -190,6 +197,7 @@ async fn every_merge(isolation: &'static str) {
         .figure("refusals by the rules", &refusals)
         .figure("40001, run again", &restarts)
         .figure("40P01", &0)
+        .figure("transactions of several drops", &joint)
         .figure("share of the pairs", &share)
         .save();
     drop(stage.database);

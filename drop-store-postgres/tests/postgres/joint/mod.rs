@@ -4,6 +4,7 @@
 mod crowd;
 mod faults;
 mod plans;
+mod runtimes;
 mod together;
 mod turns;
 
@@ -68,8 +69,12 @@ impl Queue {
 
     /// A batch whose COMMIT waits: it has the connection.
     async fn take_connection(&mut self) -> Busy {
+        self.take_connection_for(self.busy).await
+    }
+
+    async fn take_connection_for(&mut self, id: DropId) -> Busy {
         self.turns += 1;
-        let (store, id, name) = (self.store.clone(), self.busy, format!("busy{}", self.turns));
+        let (store, name) = (self.store.clone(), format!("busy{}", self.turns));
         self.proxy.set_judge(|step| match step.is_commit() {
             true => Verdict::Hold,
             false => Verdict::Pass,

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use drop_core::Store;
-use drop_core::model::{DropId, NewDrop, Reservation, Revision, Username};
+use drop_core::model::{DropId, NewDrop, Reservation, Revision, Units, Username, VariantName};
 use drop_core::rules::{Change, Command, Outcome, Rejection};
 
-use super::{Queue, answers, outcomes, transactions};
+use super::{Queue, answers, outcomes, reserved, transactions};
+use crate::bounds::large;
 use crate::kit::{
-    apply, assert_sound, buy, counts, database, drop_of, hold, is_hold, outcome, purchase, refused,
+    apply, assert_sound, buy, counts, database, hold, is_hold, name, outcome, purchase, refused,
     release, reserve, seconds, start, terms, units,
 };
 
@@ -196,8 +197,13 @@ async fn the_changes_of_others_are_followed() {
         asked.push(queue.ask(id, vec![reserve("ann"), reserve("bob")]).await);
     }
     busy.let_go().await;
+    queue.proxy.take_steps();
     let answers = answers(asked).await;
     assert_eq!(transactions(&database, &drops).await, 1);
+    let steps = queue.proxy.take_steps();
+    let reads = |words: &str| steps.iter().filter(|step| step.sql.contains(words)).count();
+    assert_eq!((reads("drops_changes"), reads("FROM drop_changes")), (1, 0), "one for all of them");
+    assert_eq!(reads("variant_name"), 0, "and no load");
     assert!(answers.iter().all(|applied| applied.as_ref().unwrap().outcomes().iter().all(is_hold)));
     for id in drops {
         assert_eq!(counts(&other, id).await, (3, 2, 0));
@@ -207,14 +213,59 @@ async fn the_changes_of_others_are_followed() {
     }
 }
 
-/// A drop that this instance has not met is loaded by itself, and keeps no other waiting for that.
+/// Drops that this instance has not met, with everything that it keeps of them: loaded in one message
+/// for all of them.
 #[tokio::test]
-async fn a_drop_that_is_not_kept_goes_by_itself() {
+async fn drops_that_are_not_kept_are_loaded_together() {
     let database = database().await;
     let mut queue = Queue::of(&database).await;
     let other = database.connect().await.unwrap();
-    let unmet = drop_of(&other, 5).await;
-    hold(&other, unmet, "ann").await;
+    let sizes = ["s", "m"].map(|name| (size(name), units(2)));
+    let sized = NewDrop::with_variants(terms(), sizes).unwrap();
+    let first = other.create_drop(&sized).await.unwrap().id;
+    let second = other.create_drop(&sized).await.unwrap().id;
+    let anns = reserved(&outcome(&other, first, reserve_of("ann", "s")).await);
+    outcome(&other, first, purchase(anns, "ann")).await;
+    let bobs = reserved(&outcome(&other, first, reserve_of("bob", "m")).await);
+    let [met] = queue.drops(5).await;
+    let busy = queue.take_connection().await;
+    let sold_out = ["cat", "dan"].map(|name| reserve_of(name, "s"));
+    let asked = vec![
+        queue.ask(met, vec![reserve("cat")]).await,
+        queue.ask(first, [vec![purchase(bobs, "bob")], sold_out.to_vec()].concat()).await,
+        queue.ask(second, vec![reserve_of("cat", "m"), reserve_of("dan", "s")]).await,
+    ];
+    queue.proxy.take_steps();
+    busy.let_go().await;
+    let outcomes = outcomes(asked).await;
+    // Each size has two.
+    assert_eq!(effects(&outcomes), [true, true, true, false, true, true]);
+    assert_eq!(transactions(&database, &[met, first, second]).await, 1);
+    let loads = queue.proxy.take_steps();
+    assert_eq!(loads.iter().filter(|step| step.sql.contains("variant_name")).count(), 1);
+    for id in [met, first, second] {
+        assert_sound(&queue.store, id).await;
+    }
+    let snapshot = queue.store.snapshot(first).await.unwrap().unwrap();
+    let recent: Vec<String> = snapshot.recent.iter().map(|p| p.username.to_string()).collect();
+    assert_eq!(recent, ["bob", "ann"]);
+}
+
+fn size(name: &str) -> VariantName {
+    VariantName::new(name).unwrap()
+}
+
+fn reserve_of(customer: &str, of: &str) -> Command {
+    Command::Reserve { customer: name(customer), variant: Some(size(of)), quantity: Units::ONE }
+}
+
+/// One that has many holds is loaded by itself, and keeps no other waiting for that.
+#[tokio::test]
+async fn a_drop_with_many_holds_is_loaded_by_itself() {
+    let database = database().await;
+    let mut queue = Queue::of(&database).await;
+    let other = database.connect().await.unwrap();
+    let unmet = large(&other).await;
     let [first, second] = queue.drops(5).await;
     let busy = queue.take_connection().await;
     let mut asked = Vec::new();
@@ -225,6 +276,31 @@ async fn a_drop_that_is_not_kept_goes_by_itself() {
     assert_eq!(effects(&outcomes(asked).await), [true; 3]);
     assert_eq!(transactions(&database, &[first, second]).await, 1);
     assert_eq!(transactions(&database, &[first, unmet]).await, 2);
-    assert_eq!(counts(&queue.store, unmet).await, (5, 2, 0));
+    assert_eq!(counts(&queue.store, unmet).await.1, 1_251);
     assert_sound(&queue.store, unmet).await;
+}
+
+/// What has ended is asked for in a message for each drop: a few may, while the others wait.
+#[tokio::test]
+async fn not_many_ask_for_what_has_ended_while_others_wait() {
+    let database = database().await;
+    let mut queue = Queue::of(&database).await;
+    let drops: [_; 6] = queue.drops(5).await;
+    let mut past = Vec::new();
+    for id in drops {
+        past.push(buy(&queue.store, id, "ann").await.id);
+    }
+    let busy = queue.take_connection().await;
+    let mut asked = Vec::new();
+    for (id, past) in drops.into_iter().zip(past) {
+        asked.push(queue.ask(id, vec![purchase(past, "ann"), reserve("bob")]).await);
+    }
+    busy.let_go().await;
+    assert_eq!(effects(&outcomes(asked).await), [true; 12]);
+    assert_eq!(transactions(&database, &drops[..4]).await, 1);
+    assert_eq!(transactions(&database, &drops).await, 3);
+    for id in drops {
+        assert_eq!(counts(&queue.store, id).await, (5, 1, 1));
+        assert_sound(&queue.store, id).await;
+    }
 }

@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use drop_core::StoreError;
 use drop_core::model::DropName;
 use drop_core::rules::{Amendment, Command};
-use drop_store_postgres::PostgresStore;
-use drop_store_postgres::testing::Verdict;
+use drop_core::{Store, StoreError};
+use drop_store_postgres::testing::{StepKind, Verdict};
 use sqlx::{AssertSqlSafe, Executor};
 
 use super::{Queue, answers, is_write, outcomes, transactions};
 use crate::bounds::soon;
-use crate::kit::{
-    assert_sound, counts, database, drop_of, forget, hold, is_hold, outcome, reserve,
-};
+use crate::kit::{assert_sound, counts, database, forget, hold, is_hold, outcome, reserve};
 
 /// Somebody keeps the lock of one drop: the others of its transaction are answered meanwhile.
 #[tokio::test]
@@ -99,6 +96,86 @@ async fn two_batches_of_one_drop_are_two_transactions() {
     assert_eq!(revisions, [2, 3, 2, 4]);
     assert_eq!(counts(&queue.store, first).await, (5, 3, 0));
     assert_sound(&queue.store, first).await;
+    // The first of them went with the other drop's.
+    let mut outside = database.connection().await.unwrap();
+    let shared = "SELECT count(DISTINCT xmin::text) FROM drop_changes WHERE revision = 2";
+    let shared: i64 = sqlx::query_scalar(shared).fetch_one(&mut outside).await.unwrap();
+    assert_eq!(shared, 2, "and the drop that was busy");
+}
+
+/// A batch that waits by itself has the connection in its turn, and does not ask once more.
+#[tokio::test]
+async fn who_waits_alone_goes_before_whoever_came_later() {
+    let database = database().await;
+    let mut queue = Queue::of(&database).await;
+    let [id] = queue.drops(5).await;
+    let busy = queue.take_connection().await;
+    let asked = queue.ask(id, vec![reserve("ann")]).await;
+    // Its place is taken now.
+    tokio::task::yield_now().await;
+    let reading = queue.store.heads(None, 1);
+    let mut reading = std::pin::pin!(reading);
+    assert!(futures::poll!(reading.as_mut()).is_pending());
+    queue.proxy.take_steps();
+    let (outcomes, read, ()) = tokio::join!(outcomes(vec![asked]), reading, busy.let_go());
+    assert!(outcomes.iter().flatten().all(is_hold));
+    read.unwrap();
+    let steps = queue.proxy.take_steps();
+    let first = |words: &str| steps.iter().position(|step| step.sql.contains(words)).unwrap();
+    assert!(first(&format!("EXECUTE drop_lock ({id})")) < first("SELECT id, revision FROM drops"));
+}
+
+/// A server that takes long to reach keeps nobody from a connection that is there.
+#[tokio::test]
+async fn a_connection_that_does_not_come_keeps_nobody_waiting() {
+    let database = database().await;
+    let mut queue = Queue::with(&database.options(), |builder| builder.pool_size(2)).await;
+    let [first, second, breaking] = queue.drops(5).await;
+    let busy = queue.take_connection().await;
+    let broken = queue.take_connection_for(breaking).await;
+    let asked = vec![
+        queue.ask(first, vec![reserve("ann")]).await,
+        queue.ask(second, vec![reserve("ann")]).await,
+    ];
+    tokio::task::yield_now().await;
+    let (swallowed, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    queue.proxy.set_judge(move |step| match step.kind {
+        StepKind::Startup => {
+            let _ = swallowed.send(());
+            Verdict::BlackHoleBefore
+        }
+        _ => Verdict::Pass,
+    });
+    // Its turn is free, and its connection gone: who has the turn has to connect anew.
+    broken.step.decide(Verdict::CutBefore);
+    soon(heard.recv()).await.unwrap();
+    busy.let_go().await;
+    assert!(outcomes(asked).await.iter().flatten().all(is_hold));
+    assert_eq!(transactions(&database, &[first, second]).await, 1);
+    assert!(soon(broken.batch).await.is_err(), "nobody knows what became of it");
+}
+
+/// A customer's row that somebody keeps is waited for by his own drop, and for a moment by others.
+#[tokio::test]
+async fn a_user_whose_row_is_kept_keeps_his_own_drop_waiting() {
+    let database = database().await;
+    let mut queue =
+        Queue::with(&database.options(), |builder| builder.lock_timeout(Duration::from_secs(40)))
+            .await;
+    let [free, waiting] = queue.drops(5).await;
+    let mut outside = database.connection().await.unwrap();
+    let kept = "BEGIN; INSERT INTO users (username, created_at, updated_at) \
+                VALUES ('ann', now(), now())";
+    outside.execute(kept).await.unwrap();
+    let busy = queue.take_connection().await;
+    let asked = queue.ask(free, vec![reserve("bob")]).await;
+    let mut kept = queue.ask(waiting, vec![reserve("ann")]).await;
+    busy.let_go().await;
+    // An eighth of the timeout at most.
+    assert!(outcomes(vec![asked]).await.iter().flatten().all(is_hold));
+    assert!(futures::poll!(&mut kept).is_pending());
+    outside.execute("ROLLBACK").await.unwrap();
+    assert!(soon(kept).await.unwrap().outcomes().iter().all(is_hold));
 }
 
 /// No more than is good for those who are in it.
@@ -265,34 +342,4 @@ async fn a_store_that_is_closed_keeps_nobody_waiting() {
     }
     busy.let_go().await;
     soon(closing).await.unwrap();
-}
-
-/// The runtime of whoever asked first ends: who waits on another one is not left behind.
-#[test]
-fn the_end_of_a_runtime_leaves_nobody_waiting() {
-    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let (first, second) = (runtime(), runtime());
-    let (database, queue, busy, kept, waiting) = second.block_on(async {
-        let database = database().await;
-        let mut queue = Queue::of(&database).await;
-        let [one, other] = queue.drops(5).await;
-        let busy = queue.take_connection().await;
-        // The task that waits for connections runs where the first one asked.
-        let store: PostgresStore = queue.store.clone();
-        let kept = first.spawn(async move { outcome(&store, one, reserve("ann")).await });
-        while first.metrics().num_alive_tasks() < 2 {
-            tokio::task::yield_now().await;
-        }
-        let waiting = queue.ask(other, vec![reserve("bob")]).await;
-        (database, queue, busy, kept, waiting)
-    });
-    first.shutdown_background();
-    second.block_on(async {
-        assert!(soon(kept).await.is_err(), "it went with its runtime");
-        busy.let_go().await;
-        assert!(outcomes(vec![waiting]).await.iter().flatten().all(is_hold));
-        let id = drop_of(&queue.store, 1).await;
-        hold(&queue.store, id, "cat").await;
-    });
-    drop((queue, database));
 }
