@@ -128,10 +128,10 @@ impl PostgresBuilder {
     /// How many prepared statements a connection keeps: 100 unless set here or in the URL
     /// (`?statement-cache-capacity=`), beside the few that it prepares when it is opened.
     ///
-    /// 0 is for Citus, which plans for the values at hand, and for a pooler in transaction mode
-    /// (pgbouncer, also one that keeps track of prepared statements): nothing is prepared by name
-    /// then, and nobody listens, so that there are no hints and other instances' changes are known
-    /// by polling. The schema is made past the pooler once; where it is up to date,
+    /// 0 is for Citus, which plans for the values at hand and keeps drops apart, and for a pooler
+    /// in transaction mode (pgbouncer, also one that keeps track of prepared statements): nothing is
+    /// prepared by name then, each drop has a transaction of its own, and nobody listens, so that
+    /// there are no hints and other instances' changes are known by polling. The schema is made past the pooler once; where it is up to date,
     /// [`PostgresBuilder::connect`] works through it too. pgbouncer needs
     /// `ignore_startup_parameters = extra_float_digits`.
     pub const fn statement_cache_capacity(mut self, statements: usize) -> Self {

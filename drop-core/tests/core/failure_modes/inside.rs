@@ -59,6 +59,7 @@ pub(super) const TIME: &[Mode] = &[
         &[
             "drop-store-postgres/tests/postgres/faults.rs::a_process_that_stops_in_the_middle_loses_its_lock",
             "case:window::of_one_stalled_drop_delays_no_other",
+            "drop-store-postgres/tests/postgres/joint/turns.rs::a_drop_that_is_locked_keeps_no_other_waiting",
             "examples/shop/tests/shop/proof/pauses.rs::stopped_for_30_s_holding_a_lock",
             "examples/shop/tests/shop/proof/pauses.rs::one_of_two_instances_stopped",
             "examples/shop/tests/shop/proof/resources.rs::an_outsider_holding_the_drop_row",
@@ -174,6 +175,7 @@ pub(super) const CRASH: &[Mode] = &[
             "drop-store-postgres/src/fault.rs::a_cut_connection_is_unknown_only_once_commit_was_sent",
             "drop-store-postgres/tests/postgres/network.rs::cut_before_and_after_each_protocol_step",
             "drop-store-postgres/tests/postgres/guards.rs::a_session_that_is_ended_in_its_commit_is_unknown_and_converges",
+            "drop-store-postgres/tests/postgres/joint/faults.rs::a_commit_whose_answer_is_lost_is_unknown_to_all",
         ],
     ),
     (
@@ -181,6 +183,7 @@ pub(super) const CRASH: &[Mode] = &[
         &[
             "case:service::cancelled_at_any_await_loses_nothing",
             "drop-store-postgres/tests/postgres/faults.rs::a_caller_who_goes_at_any_moment_leaves_no_transaction_and_no_lock",
+            "drop-store-postgres/tests/postgres/joint/turns.rs::who_leaves_takes_nobody_along",
         ],
     ),
     (
