@@ -98,8 +98,7 @@ pub enum Deletion {
 ///   [`Ledger`](crate::rules::Ledger) as its documentation says, calls
 ///   [`decide`](crate::rules::decide), writes the change and commits, and only then answers.
 ///   A second `apply` on the same drop, from this instance or any other, waits, and
-///   not for long: then it is [`StoreError::Unavailable`]. No other
-///   drop's lock is waited for.
+///   not for long: then it is [`StoreError::Unavailable`]. No other drop's lock is waited for.
 /// - **read nothing that a lock protects before the lock is held**, the time included.
 /// - **raise the revision by exactly one** per written change, and keep the change in the
 ///   feed in the same commit. A batch without a change writes nothing.

@@ -131,9 +131,9 @@ impl PostgresBuilder {
     /// 0 is for Citus, which plans for the values at hand and keeps drops apart, and for a pooler
     /// in transaction mode (pgbouncer, also one that keeps track of prepared statements): nothing is
     /// prepared by name then, each drop has a transaction of its own, and nobody listens, so that
-    /// there are no hints and other instances' changes are known by polling. The schema is made past the pooler once; where it is up to date,
-    /// [`PostgresBuilder::connect`] works through it too. pgbouncer needs
-    /// `ignore_startup_parameters = extra_float_digits`.
+    /// there are no hints and other instances' changes are known by polling. The schema is made past
+    /// the pooler once; where it is up to date, [`PostgresBuilder::connect`] works through it too.
+    /// pgbouncer needs `ignore_startup_parameters = extra_float_digits`.
     pub const fn statement_cache_capacity(mut self, statements: usize) -> Self {
         self.statements = statements;
         self

@@ -91,7 +91,7 @@
 //! | what | becomes |
 //! | --- | --- |
 //! | 40001, 40P01 | run again, 5 times in all; then `Contended` |
-//! | 55P03, the lock was not had in time | `Unavailable` at once: the caller has waited already |
+//! | 55P03, the lock was not had in time | `Unavailable` at once: the caller has waited already. Among several drops: each by itself |
 //! | 23503 on a user who is deleted meanwhile, or somebody who was not made a user and can get a unit by now | run again with the user made; then `Contended` |
 //! | other 23xxx, XX001, XX002 | `Corrupt` |
 //! | a connection that died while nobody used it, or could prepare nothing because the schema was not there | another one, as often as the pool is large |

@@ -62,7 +62,7 @@ pub(crate) async fn open_for(
     // A limit counts from the command that sets it.
     let limits = |command: &Command| matches!(command, Command::Amend(a) if a.limit.is_some());
     let limited = batch.commands().iter().any(limits);
-    send(server, lease, batch.drop_id(), &Names::of(batch), make, limited).await
+    send(server, lease, batch.drop_id(), &Names::of(&[batch]), make, limited).await
 }
 
 async fn send(
@@ -81,7 +81,8 @@ async fn send(
     if !names.reserving.is_empty() {
         let make = Literal::Integer(i64::from(make == Make::All));
         script.add(sql::BEGIN_USERS, &[lock]).add(planned, &[]);
-        script.run(&sql::MAKE_USERS, &[drop, Literal::Names(&names.reserving), make]);
+        let (_, reserving) = Names::columns(&names.reserving);
+        script.run(&sql::MAKE_USERS, &[drop, Literal::Names(&reserving), make]);
         script.add("COMMIT;\n", &[]);
     }
     script.add(sql::OPENING, &[lock, idle]).add(planned, &[]);
@@ -90,7 +91,8 @@ async fn send(
     script.run(&sql::HEAD, &[drop]);
     if !names.customers.is_empty() {
         let limited = Literal::Integer(i64::from(limited));
-        script.run(&sql::CUSTOMERS, &[drop, Literal::Keys(&names.customers), limited]);
+        let (_, customers) = Names::columns(&names.customers);
+        script.run(&sql::CUSTOMERS, &[drop, Literal::Keys(&customers), limited]);
     }
     let message = script.message();
     let (transaction, rows) = match lease {
@@ -130,40 +132,43 @@ pub(crate) fn head(row: &PgRow) -> Result<Head, StoreError> {
     })
 }
 
-/// The names that a batch speaks of.
+/// The names that batches speak of, each with its drop.
 #[derive(Debug, Default)]
 pub(crate) struct Names<'a> {
     /// How many commands there are.
     pub(crate) commands: usize,
     /// Those who reserve, in one order, so that two instances that make the same users do not
     /// deadlock; of two spellings of a name the one that asked first comes first.
-    reserving: Vec<&'a Username>,
+    pub(crate) reserving: Vec<(DropId, &'a Username)>,
     /// The customer of each command that has one, in the order of the commands.
-    pub(crate) customers: Vec<&'a Username>,
+    pub(crate) customers: Vec<(DropId, &'a Username)>,
     /// Which command each of them is of.
     of_commands: Vec<usize>,
 }
 
 impl<'a> Names<'a> {
-    fn of(batch: &'a Batch) -> Self {
+    /// Those of batches whose commands follow each other.
+    pub(crate) fn of(batches: &[&'a Batch]) -> Self {
         let mut names = Self::default();
-        names.add(batch);
-        names.reserving.sort();
+        let commands = batches
+            .iter()
+            .flat_map(|batch| batch.commands().iter().map(|command| (batch.drop_id(), command)));
+        for (index, (drop_id, command)) in commands.enumerate() {
+            names.commands = index.saturating_add(1);
+            let Some(name) = command.customer() else { continue };
+            names.customers.push((drop_id, name));
+            names.of_commands.push(index);
+            if matches!(command, Command::Reserve { .. }) {
+                names.reserving.push((drop_id, name));
+            }
+        }
+        names.reserving.sort_by_key(|(_, name)| *name);
         names
     }
 
-    /// Those of one more batch, whose commands follow those before.
-    pub(crate) fn add(&mut self, batch: &'a Batch) {
-        for command in batch.commands() {
-            let index = self.commands;
-            self.commands = index.saturating_add(1);
-            let Some(name) = command.customer() else { continue };
-            self.customers.push(name);
-            self.of_commands.push(index);
-            if matches!(command, Command::Reserve { .. }) {
-                self.reserving.push(name);
-            }
-        }
+    /// Their drops, and they, in two columns.
+    pub(crate) fn columns(names: &[(DropId, &'a Username)]) -> (Vec<i64>, Vec<&'a Username>) {
+        names.iter().map(|(drop_id, name)| (drop_id.get(), *name)).unzip()
     }
 
     /// Reads what [`sql::CUSTOMERS`] found: position, id, spelling and units bought of each.
@@ -180,7 +185,7 @@ impl<'a> Names<'a> {
             let spelling = word();
             let bought = sound(drop_core::model::Units::new(sound(word().parse())?))?;
             let asked = self.customers.get(position).zip(self.of_commands.get(position));
-            let (name, index) =
+            let ((_, name), index) =
                 asked.ok_or_else(|| StoreError::corrupt("who was not asked for"))?;
             let username = if name.as_str() == spelling {
                 (*name).clone()

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use drop_core::StoreError;
-use drop_core::model::{DropId, Timestamp, Username};
-use drop_core::rules::{Batch, Command, Customer};
+use drop_core::model::Timestamp;
+use drop_core::rules::{Batch, Customer};
 
 use super::sql;
 use crate::decode::{self, get, has};
@@ -45,10 +45,7 @@ pub(super) async fn open(
     lease: Lease,
     batches: &[&Batch],
 ) -> Result<Opened, Fault> {
-    let mut names = Names::default();
-    for batch in batches {
-        names.add(batch);
-    }
+    let names = Names::of(batches);
     let script = script(server, batches, &names);
     let (transaction, rows) = Transaction::begin_with(server, lease, script.message()).await?;
     let mut locked = HashSet::new();
@@ -81,12 +78,11 @@ fn script(server: &Server, batches: &[&Batch], names: &Names<'_>) -> Script {
     // For a user's row that somebody keeps, while many wait: each does so better by himself.
     let lock = Literal::Integer(millis(server.patience.lock / 8));
     let idle = Literal::Integer(millis(server.patience.idle));
-    let drops = column(batches.iter().map(|batch| batch.drop_id()));
+    let drops: Vec<i64> = batches.iter().map(|batch| batch.drop_id().get()).collect();
     let drops = Literal::Integers(&drops);
     let mut script = Script::new(server.prepared);
-    let (of, reserving): (Vec<DropId>, Vec<&Username>) = reserving(batches).into_iter().unzip();
-    if !reserving.is_empty() {
-        let of = column(of);
+    if !names.reserving.is_empty() {
+        let (of, reserving) = Names::columns(&names.reserving);
         script.add(crate::sql::BEGIN_USERS, &[lock]).add(crate::sql::PLANNED_ONCE, &[]);
         script.run(&sql::MAKE_USERS, &[Literal::Integers(&of), Literal::Names(&reserving)]);
         script.add("COMMIT;\n", &[]);
@@ -96,29 +92,8 @@ fn script(server: &Server, batches: &[&Batch], names: &Names<'_>) -> Script {
     script.add(crate::sql::CLOCK, &[]);
     script.run(&sql::HEADS, &[drops]);
     if !names.customers.is_empty() {
-        let of = column(batches.iter().flat_map(|batch| {
-            batch.commands().iter().filter_map(Command::customer).map(|_| batch.drop_id())
-        }));
-        script.run(&sql::CUSTOMERS, &[Literal::Integers(&of), Literal::Keys(&names.customers)]);
+        let (of, customers) = Names::columns(&names.customers);
+        script.run(&sql::CUSTOMERS, &[Literal::Integers(&of), Literal::Keys(&customers)]);
     }
     script
-}
-
-/// Who reserves, and of which drop, in the one order in which users are made.
-fn reserving<'a>(batches: &[&'a Batch]) -> Vec<(DropId, &'a Username)> {
-    let commands = batches
-        .iter()
-        .flat_map(|batch| batch.commands().iter().map(|command| (batch.drop_id(), command)));
-    let mut reserving: Vec<_> = commands
-        .filter_map(|(drop_id, command)| match command {
-            Command::Reserve { customer, .. } => Some((drop_id, customer)),
-            _ => None,
-        })
-        .collect();
-    reserving.sort_by_key(|(_, customer)| *customer);
-    reserving
-}
-
-fn column(drops: impl IntoIterator<Item = DropId>) -> Vec<i64> {
-    drops.into_iter().map(DropId::get).collect()
 }

@@ -23,10 +23,7 @@ pub(super) async fn changes(
     changes: &[(&Change, &[VariantStock])],
 ) -> Result<(), Fault> {
     for (change, _) in changes {
-        if change.terms.is_some() || !change.forgotten.is_empty() {
-            return Err(StoreError::corrupt("a change of terms goes by itself").into());
-        }
-        written_at(change)?;
+        joins(change)?;
     }
     let of = |rows: fn(&Change) -> &[Reservation]| -> Vec<Reservation> {
         changes.iter().flat_map(|(change, _)| rows(change)).copied().collect()
@@ -57,6 +54,14 @@ pub(super) async fn changes(
     agree("drops", written(3)?, heads.len())?;
     agree("changes", written(4)?, heads.len())?;
     Ok(())
+}
+
+/// Whether all of a change is written here: not new terms, and not who is forgotten.
+fn joins(change: &Change) -> Result<(), StoreError> {
+    if change.terms.is_some() || !change.forgotten.is_empty() {
+        return Err(StoreError::corrupt("a change of terms or users goes by itself"));
+    }
+    written_at(change).map(|_| ())
 }
 
 fn time(at: Timestamp) -> DateTime<Utc> {
@@ -116,4 +121,26 @@ fn bind_heads<'q>(query: Arrays<'q>, heads: &[&Change]) -> Result<Arrays<'q>, St
         .bind(column(heads, |change| i64::from(change.stock().sold())))
         .bind(heads.iter().map(recent).collect::<Result<Vec<_>, _>>()?)
         .bind(heads.iter().map(|change| facts::encode(change)).collect::<Result<Vec<_>, _>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use drop_core::model::{DropId, NewDrop, Timestamp, Units, UserId};
+    use drop_core::rules::Change;
+
+    use super::joins;
+    use crate::sample::terms;
+
+    #[test]
+    fn what_would_be_written_in_part_is_not_written() {
+        let (drop_id, as_of) = (DropId::new(1).unwrap(), Timestamp::from_micros(7).unwrap());
+        let new = NewDrop::plain(terms(), Units::ONE).unwrap();
+        // Of its creation a change has terms.
+        let with_terms = Change::created(drop_id, &new, as_of);
+        assert!(joins(&with_terms).is_err());
+        let mut change = Change { terms: None, ..with_terms };
+        assert!(joins(&change).is_ok());
+        change.forgotten = vec![UserId::new(1).unwrap()];
+        assert!(joins(&change).is_err());
+    }
 }

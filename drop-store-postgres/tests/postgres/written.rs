@@ -11,7 +11,7 @@ use crate::kit::{
 };
 
 /// Has rows of a table vanish `when` something is written to it: `INSERT ON drops`.
-fn losing(written: &str, when: &str) -> String {
+pub(crate) fn losing(written: &str, when: &str) -> String {
     format!(
         "CREATE OR REPLACE FUNCTION lose() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN
             IF {when} THEN RETURN NULL; END IF; RETURN NEW; END $$;

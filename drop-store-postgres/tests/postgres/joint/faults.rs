@@ -5,19 +5,9 @@ use drop_core::{Store, StoreError};
 use drop_store_postgres::testing::{Database, Verdict};
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::{Asked, Queue, answers, is_write, outcomes, transactions};
-use crate::kit::{assert_sound, counts, database, hold, is_hold, outcome, reserve};
-
-/// Asks for a unit of each drop, and lets the connection go.
-async fn ask(queue: &mut Queue, drops: &[DropId]) -> Vec<Asked> {
-    let busy = queue.take_connection().await;
-    let mut asked = Vec::new();
-    for id in drops {
-        asked.push(queue.ask(*id, vec![reserve("ann")]).await);
-    }
-    busy.let_go().await;
-    asked
-}
+use super::{Queue, answers, is_write, outcomes, transactions};
+use crate::kit::{assert_sound, counts, database, hold, is_hold, outcome, purchase, reserve};
+use crate::written::losing;
 
 async fn three() -> (Database, Queue, [DropId; 3]) {
     let database = database().await;
@@ -59,10 +49,7 @@ async fn what_breaks_before_the_commit_is_tried_again_one_by_one() {
     for (case, (place, verdict)) in cases.into_iter().enumerate() {
         let (database, mut queue, drops) = three().await;
         let busy = queue.take_connection().await;
-        let mut asked = Vec::new();
-        for id in drops {
-            asked.push(queue.ask(id, vec![reserve("ann")]).await);
-        }
+        let asked = queue.each(&drops, "ann").await;
         break_at(&queue, place, verdict);
         busy.let_go().await;
         let outcomes = outcomes(asked).await;
@@ -87,10 +74,7 @@ async fn a_commit_whose_answer_is_lost_is_unknown_to_all() {
     for (verdict, held) in lost {
         let (_database, mut queue, drops) = three().await;
         let busy = queue.take_connection().await;
-        let mut asked = Vec::new();
-        for id in drops {
-            asked.push(queue.ask(id, vec![reserve("ann")]).await);
-        }
+        let asked = queue.each(&drops, "ann").await;
         break_at(&queue, |sql| sql.starts_with("COMMIT"), verdict);
         busy.let_go().await;
         for answer in answers(asked).await {
@@ -128,7 +112,9 @@ async fn a_drop_that_contradicts_itself_stops_no_other() {
         let mut outside = database.connection().await.unwrap();
         let damage = damage.replace("$1", &drops[1].to_string());
         outside.execute(AssertSqlSafe(damage.clone())).await.unwrap();
-        let asked = ask(&mut queue, &drops).await;
+        let busy = queue.take_connection().await;
+        let asked = queue.each(&drops, "ann").await;
+        busy.let_go().await;
         let answers = answers(asked).await;
         assert!(matches!(answers[1], Err(StoreError::Corrupt(_))), "{damage}: {:?}", answers[1]);
         for n in [0, 2] {
@@ -169,14 +155,48 @@ async fn a_drop_that_is_deleted_meanwhile_is_gone_for_its_own_customers() {
     let (database, mut queue, drops) = three().await;
     let other = database.connect().await.unwrap();
     let busy = queue.take_connection().await;
-    let mut asked = Vec::new();
-    for id in drops {
-        asked.push(queue.ask(id, vec![reserve("ann")]).await);
-    }
+    let asked = queue.each(&drops, "ann").await;
     other.delete_drop(drops[1], false).await.unwrap();
     busy.let_go().await;
     let outcomes = outcomes(asked).await;
     let held: Vec<bool> = outcomes.iter().flatten().map(is_hold).collect();
     assert_eq!(held, [true, false, true]);
     assert_eq!(transactions(&database, &[drops[0], drops[2]]).await, 1);
+}
+
+/// What was written is counted, table by table: where one of several drops loses its rows, its own
+/// customers are told, and nothing of its change is there.
+#[tokio::test]
+async fn rows_that_vanish_on_their_way_stop_no_other_drop() {
+    for (what, written, of) in [
+        ("reservations", "INSERT ON reservations", "drop_id"),
+        ("purchases", "INSERT ON purchases", "drop_id"),
+        ("variants", "INSERT OR UPDATE ON drop_variants", "drop_id"),
+        ("drops", "INSERT OR UPDATE ON drops", "id"),
+        ("changes", "INSERT ON drop_changes", "drop_id"),
+    ] {
+        let (database, mut queue, [first, losing_rows, second]) = three().await;
+        let held = hold(&queue.store, losing_rows, "bob").await.id();
+        let mut outside = database.connection().await.unwrap();
+        let when = format!("NEW.{of} = {losing_rows}");
+        outside.execute(AssertSqlSafe(losing(written, &when))).await.unwrap();
+        let busy = queue.take_connection().await;
+        let mut asked = queue.each(&[first, second], "ann").await;
+        let commands = match what {
+            "purchases" => vec![purchase(held, "bob")],
+            _ => vec![reserve("ann")],
+        };
+        asked.push(queue.ask(losing_rows, commands).await);
+        busy.let_go().await;
+        let answers = answers(asked).await;
+        assert!(matches!(answers[2], Err(StoreError::Corrupt(_))), "{what}: {:?}", answers[2]);
+        for (answer, id) in answers.iter().zip([first, second]) {
+            assert!(answer.as_ref().unwrap().outcomes().iter().all(is_hold), "{what}");
+            assert_eq!(counts(&queue.store, id).await, (5, 1, 0), "{what}");
+        }
+        assert_eq!(counts(&queue.store, losing_rows).await, (5, 1, 0), "{what}");
+        for id in [first, losing_rows, second] {
+            assert_sound(&queue.store, id).await;
+        }
+    }
 }

@@ -22,7 +22,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::task::JoinHandle;
 
 use crate::bounds::soon;
-use crate::kit::{batch, drop_of, hold};
+use crate::kit::{batch, drop_of, hold, reserve};
 
 /// What somebody waits for.
 type Asked = Pin<Box<dyn Future<Output = Result<Applied, StoreError>> + Send>>;
@@ -90,6 +90,15 @@ impl Queue {
         let store = self.store.clone();
         let mut asked: Asked = Box::pin(async move { store.apply(&batch(id, commands)).await });
         assert!(futures::poll!(&mut asked).is_pending());
+        asked
+    }
+
+    /// Somebody asks for a unit of each drop.
+    async fn each(&self, drops: &[DropId], customer: &str) -> Vec<Asked> {
+        let mut asked = Vec::new();
+        for id in drops {
+            asked.push(self.ask(*id, vec![reserve(customer)]).await);
+        }
         asked
     }
 }

@@ -158,3 +158,37 @@ fn who_asks_at_the_end_of_a_runtime_hangs_nobody() {
         drop(database);
     });
 }
+
+/// A batch that waited alone was given its connection, and is dropped where nothing can be sent any
+/// more: the connection goes, and the drop's lock with it.
+#[test]
+fn who_leaves_his_runtime_keeps_no_lock() {
+    let runtime = runtime();
+    let (database, queue, id, standing, asked) = runtime.block_on(async {
+        let database = database().await;
+        let mut queue = Queue::of(&database).await;
+        let [id] = queue.drops(5).await;
+        let busy = queue.take_connection().await;
+        let mut asked = queue.ask(id, vec![reserve("ann")]).await;
+        queue.proxy.set_judge(|step| match step.sql.starts_with("WITH rows AS (INSERT") {
+            true => Verdict::Hold,
+            false => Verdict::Pass,
+        });
+        busy.let_go().await;
+        let standing = tokio::select! {
+            standing = soon(queue.gate.next()) => standing.unwrap(),
+            answer = &mut asked => panic!("it waits before it writes: {answer:?}"),
+        };
+        (database, queue, id, standing, asked)
+    });
+    drop(asked);
+    runtime.block_on(async {
+        queue.proxy.pass();
+        standing.release();
+        // Nobody has used the connection since.
+        let other = database.connect().await.unwrap();
+        hold(&other, id, "bob").await;
+        hold(&queue.store, id, "cat").await;
+        assert_eq!(counts(&queue.store, id).await, (5, 2, 0));
+    });
+}

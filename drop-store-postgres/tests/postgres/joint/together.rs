@@ -9,8 +9,8 @@ use drop_core::rules::{Change, Command, Outcome, Rejection};
 use super::{Queue, answers, outcomes, reserved, transactions};
 use crate::bounds::large;
 use crate::kit::{
-    apply, assert_sound, buy, counts, database, hold, is_hold, name, outcome, purchase, refused,
-    release, reserve, seconds, start, terms, units,
+    apply, assert_sound, buy, counts, database, drop_of, hold, is_hold, name, outcome, purchase,
+    refused, release, reserve, seconds, start, terms, units,
 };
 
 fn effects(outcomes: &[Vec<Outcome>]) -> Vec<bool> {
@@ -259,6 +259,52 @@ fn reserve_of(customer: &str, of: &str) -> Command {
     Command::Reserve { customer: name(customer), variant: Some(size(of)), quantity: Units::ONE }
 }
 
+/// The server's time went back: no drop's own goes back with it.
+#[tokio::test]
+async fn the_time_of_no_drop_goes_back() {
+    let database = database().await;
+    let time = database.with_manual_time(start()).await.unwrap();
+    let mut queue = Queue::with(&time.options(), |builder| builder).await;
+    let drops: [_; 2] = queue.drops(5).await;
+    time.advance(seconds(30)).await.unwrap();
+    hold(&queue.store, drops[0], "ann").await;
+    time.set_time(start()).await.unwrap();
+    let busy = queue.take_connection().await;
+    let asked = queue.each(&drops, "bob").await;
+    busy.let_go().await;
+    assert_eq!(effects(&outcomes(asked).await), [true; 2]);
+    assert_eq!(transactions(&database, &drops).await, 1);
+    assert_eq!(newest(&queue, drops[0]).await.as_of, start().saturating_add(seconds(30)));
+    assert_eq!(newest(&queue, drops[1]).await.as_of, start());
+}
+
+/// What is loaded while others wait has a bound, also where several drops have some holds each.
+#[tokio::test]
+async fn no_more_holds_are_loaded_together_than_of_one_drop() {
+    let database = database().await;
+    let mut queue = Queue::of(&database).await;
+    let other = database.connect().await.unwrap();
+    let mut drops = Vec::new();
+    for _ in 0..3 {
+        let id = drop_of(&other, 1_000).await;
+        for part in 0..2 {
+            let names = (0..200).map(|n| format!("user{part}_{n}"));
+            apply(&other, id, names.map(|name| reserve(&name)).collect()).await;
+        }
+        drops.push(id);
+    }
+    let busy = queue.take_connection().await;
+    let asked = queue.each(&drops, "ann").await;
+    busy.let_go().await;
+    assert_eq!(effects(&outcomes(asked).await), [true; 3]);
+    assert_eq!(transactions(&database, &drops[..2]).await, 1);
+    assert_eq!(transactions(&database, &drops).await, 2);
+    for id in drops {
+        assert_eq!(counts(&queue.store, id).await, (1_000, 401, 0));
+        assert_sound(&queue.store, id).await;
+    }
+}
+
 /// One that has many holds is loaded by itself, and keeps no other waiting for that.
 #[tokio::test]
 async fn a_drop_with_many_holds_is_loaded_by_itself() {
@@ -268,10 +314,7 @@ async fn a_drop_with_many_holds_is_loaded_by_itself() {
     let unmet = large(&other).await;
     let [first, second] = queue.drops(5).await;
     let busy = queue.take_connection().await;
-    let mut asked = Vec::new();
-    for id in [first, unmet, second] {
-        asked.push(queue.ask(id, vec![reserve("bob")]).await);
-    }
+    let asked = queue.each(&[first, unmet, second], "bob").await;
     busy.let_go().await;
     assert_eq!(effects(&outcomes(asked).await), [true; 3]);
     assert_eq!(transactions(&database, &[first, second]).await, 1);

@@ -24,10 +24,7 @@ async fn a_drop_that_is_locked_keeps_no_other_waiting() {
     let mut outside = database.connection().await.unwrap();
     let lock = format!("BEGIN; SELECT 1 FROM drops WHERE id = {locked} FOR UPDATE");
     outside.execute(AssertSqlSafe(lock)).await.unwrap();
-    let free = vec![
-        queue.ask(first, vec![reserve("ann")]).await,
-        queue.ask(second, vec![reserve("ann")]).await,
-    ];
+    let free = queue.each(&[first, second], "ann").await;
     let mut kept = queue.ask(locked, vec![reserve("ann")]).await;
     busy.let_go().await;
     assert!(outcomes(free).await.iter().flatten().all(is_hold));
@@ -133,10 +130,7 @@ async fn a_connection_that_does_not_come_keeps_nobody_waiting() {
     let [first, second, breaking] = queue.drops(5).await;
     let busy = queue.take_connection().await;
     let broken = queue.take_connection_for(breaking).await;
-    let asked = vec![
-        queue.ask(first, vec![reserve("ann")]).await,
-        queue.ask(second, vec![reserve("ann")]).await,
-    ];
+    let asked = queue.each(&[first, second], "ann").await;
     tokio::task::yield_now().await;
     let (swallowed, mut heard) = tokio::sync::mpsc::unbounded_channel();
     queue.proxy.set_judge(move |step| match step.kind {
@@ -152,6 +146,32 @@ async fn a_connection_that_does_not_come_keeps_nobody_waiting() {
     busy.let_go().await;
     assert!(outcomes(asked).await.iter().flatten().all(is_hold));
     assert_eq!(transactions(&database, &[first, second]).await, 1);
+    assert!(soon(broken.batch).await.is_err(), "nobody knows what became of it");
+}
+
+/// A server that refuses connections: who waits for one is told, and whoever comes next is served.
+#[tokio::test]
+async fn a_connection_that_is_refused_is_told_to_who_waits() {
+    let database = database().await;
+    let mut queue = Queue::with(&database.options(), |builder| builder.pool_size(2)).await;
+    let [first, second, breaking] = queue.drops(5).await;
+    let busy = queue.take_connection().await;
+    let broken = queue.take_connection_for(breaking).await;
+    let asked = queue.each(&[first, second], "ann").await;
+    queue.proxy.set_judge(|step| match step.kind {
+        StepKind::Startup => Verdict::Refuse("28000"),
+        _ => Verdict::Pass,
+    });
+    broken.step.decide(Verdict::CutBefore);
+    for answer in answers(asked).await {
+        assert!(matches!(answer, Err(StoreError::Backend(_))), "{answer:?}");
+    }
+    queue.proxy.pass();
+    busy.let_go().await;
+    for id in [first, second] {
+        assert_eq!(counts(&queue.store, id).await, (5, 0, 0));
+        hold(&queue.store, id, "bob").await;
+    }
     assert!(soon(broken.batch).await.is_err(), "nobody knows what became of it");
 }
 
@@ -186,10 +206,7 @@ async fn a_transaction_has_a_bound() {
     let drops: [_; 70] = queue.drops(500).await;
     let crowd = |count: u32| (0..count).map(|n| reserve(&format!("user{n}"))).collect();
     let busy = queue.take_connection().await;
-    let mut asked = Vec::new();
-    for id in drops {
-        asked.push(queue.ask(id, vec![reserve("ann")]).await);
-    }
+    let asked = queue.each(&drops, "ann").await;
     busy.let_go().await;
     outcomes(asked).await;
     assert_eq!(transactions(&database, &drops[..64]).await, 1);
@@ -219,10 +236,7 @@ async fn who_waits_for_a_connection_in_vain_is_told() {
     .await;
     let [first, second, left] = queue.drops(5).await;
     let busy = queue.take_connection().await;
-    let asked = vec![
-        queue.ask(first, vec![reserve("ann")]).await,
-        queue.ask(second, vec![reserve("ann")]).await,
-    ];
+    let asked = queue.each(&[first, second], "ann").await;
     drop(queue.ask(left, vec![reserve("ann")]).await);
     for answer in answers(asked).await {
         assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
@@ -267,10 +281,7 @@ async fn who_is_under_way_waits_for_no_connection() {
         Queue::with(&database.options(), |builder| builder.acquire_timeout(patience)).await;
     let [first, second] = queue.drops(5).await;
     let busy = queue.take_connection().await;
-    let mut asked = vec![
-        queue.ask(first, vec![reserve("ann")]).await,
-        queue.ask(second, vec![reserve("ann")]).await,
-    ];
+    let mut asked = queue.each(&[first, second], "ann").await;
     queue.proxy.set_judge(|step| if is_write(step) { Verdict::Hold } else { Verdict::Pass });
     busy.let_go().await;
     let standing = soon(queue.gate.next()).await.unwrap();
@@ -315,10 +326,7 @@ async fn where_nothing_is_prepared_each_drop_goes_by_itself() {
         Queue::with(&database.options(), |builder| builder.statement_cache_capacity(0)).await;
     let drops: [_; 3] = queue.drops(5).await;
     let busy = queue.take_connection().await;
-    let mut asked = Vec::new();
-    for id in drops {
-        asked.push(queue.ask(id, vec![reserve("ann")]).await);
-    }
+    let asked = queue.each(&drops, "ann").await;
     busy.let_go().await;
     outcomes(asked).await;
     assert_eq!(transactions(&database, &drops).await, 3);
@@ -331,10 +339,7 @@ async fn a_store_that_is_closed_keeps_nobody_waiting() {
     let mut queue = Queue::of(&database).await;
     let [first, second] = queue.drops(5).await;
     let busy = queue.take_connection().await;
-    let asked = vec![
-        queue.ask(first, vec![reserve("ann")]).await,
-        queue.ask(second, vec![reserve("ann")]).await,
-    ];
+    let asked = queue.each(&[first, second], "ann").await;
     let closing = queue.store.clone();
     let closing = tokio::spawn(async move { closing.close().await });
     for answer in answers(asked).await {
